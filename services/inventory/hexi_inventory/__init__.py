@@ -1,0 +1,1 @@
+"""hexi_inventory."""
