@@ -27,7 +27,9 @@ def protoc(out: Path) -> None:
         ([f"--python_out={out}", f"--mypy_out={out}"], files),
         ([f"--grpc_python_out={out}", f"--mypy_grpc_out={out}"], services),
     ):
-        subprocess.run([*base, *outputs, *map(str, sources)], check=True, env=plugins, capture_output=True)
+        subprocess.run(
+            [*base, *outputs, *map(str, sources)], check=True, env=plugins, capture_output=True
+        )
     (out / "hexi").mkdir(exist_ok=True)
     for marker in MARKERS:
         (out / "hexi" / marker).touch()
