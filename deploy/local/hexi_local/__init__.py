@@ -1,1 +1,1 @@
-"""hexi_local."""
+"""Hexi on one machine: an embedded broker and database, and the supervisor of its processes."""
