@@ -1,0 +1,1 @@
+"""Tables every service with a database has."""

@@ -1,0 +1,1 @@
+"""Kafka as services see it: records, events out, verdicts in."""

@@ -1,0 +1,71 @@
+"""Reads whole topics from their beginning and stays at the end: for memories rebuilt at start."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from hexi_contracts.topic import Topic
+
+from hexi_kit.identity import Identity
+from hexi_kit.kafka.connection import client_options
+
+POLL_TIMEOUT_MS = 1_000
+POLL_RECORDS_MAX = 4_000
+FETCH_WAIT_MAX_MS = 500
+
+Apply = Callable[[str, Sequence["ConsumerRecord[bytes | None, bytes | None]"]], None]
+
+
+class LogTail:
+    """Hands every record of `topics`, batch by batch, to `apply(topic, records)`.
+
+    It belongs to no group and commits nothing: each start reads from the beginning. `caught_up`
+    is set once everything that stood in the topics at the start has been applied.
+    """
+
+    def __init__(
+        self, bootstrap: str, identity: Identity | None, topics: Sequence[Topic], apply: Apply
+    ) -> None:
+        self._options: dict[str, Any] = client_options(bootstrap, identity)
+        self._topics = topics
+        self._apply = apply
+        self.caught_up = asyncio.Event()
+
+    async def run(self) -> None:
+        consumer: AIOKafkaConsumer = AIOKafkaConsumer(
+            **self._options,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=FETCH_WAIT_MAX_MS,
+        )
+        await consumer.start()
+        try:
+            partitions = [
+                TopicPartition(topic.name, index)
+                for topic in self._topics
+                for index in range(topic.partitions)
+            ]
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            left = {tp: end for tp, end in (await consumer.end_offsets(partitions)).items() if end}
+            while True:
+                await self._step(consumer, left)
+        finally:
+            await consumer.stop()
+
+    async def _step(self, consumer: AIOKafkaConsumer, left: dict[TopicPartition, int]) -> None:
+        batches = await consumer.getmany(
+            timeout_ms=50 if left else POLL_TIMEOUT_MS, max_records=POLL_RECORDS_MAX
+        )
+        for tp, records in batches.items():
+            self._apply(tp.topic, records)
+        if self.caught_up.is_set():
+            return
+        # Positions, not records: compaction can take the last record of a partition away.
+        for tp in [tp for tp, end in left.items() if await consumer.position(tp) >= end]:
+            del left[tp]
+        if not left:
+            self.caught_up.set()
