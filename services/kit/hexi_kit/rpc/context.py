@@ -16,11 +16,6 @@ def current_principal() -> Principal:
     return principal
 
 
-def known_principal() -> Principal | None:
-    """Who makes this call, if that is known already."""
-    return _principal.get()
-
-
 def set_principal(principal: Principal | None) -> None:
     """For the gate, and for tests that call a servicer without a server."""
     _principal.set(principal)

@@ -24,9 +24,9 @@ from hexi_kit.errors import (
     Violation,
 )
 from hexi_kit.identity.authorize import Authorizer
-from hexi_kit.identity.certificate import PeerCertificate
 from hexi_kit.logs import get_logger
-from hexi_kit.rpc.context import known_principal, set_principal
+from hexi_kit.rpc.context import set_principal
+from hexi_kit.rpc.peer import Peers
 from hexi_kit.rpc.refusals import Refusal, Refusals
 from hexi_kit.rpc.status import abort_with
 from hexi_kit.tracing import enter_trace, span
@@ -47,7 +47,7 @@ DEADLINE_S_MAX = 60.0
 class GateKeeper:
     """Who decides at the gate."""
 
-    read_peer: Callable[[Context], PeerCertificate]
+    peers: Peers
     authorizer: Authorizer
     refusals: Refusals
     real_clock: Clock
@@ -158,7 +158,7 @@ class Gate(_Interceptor):
             if key == "traceparent":
                 enter_trace(str(value))
                 break
-        peer = self._keeper.read_peer(context)
+        peer = self._keeper.peers.certificate(context)
         peer.require_valid(self._keeper.real_clock.now_ms())
         set_principal(peer.principal)
         self._keeper.authorizer.check(peer.principal, method.service, method.name)
@@ -183,9 +183,8 @@ class Gate(_Interceptor):
         self, error: Unauthenticated | PermissionDenied, method: _Method, context: Context
     ) -> None:
         kind = "unauthenticated" if isinstance(error, Unauthenticated) else "permission-denied"
-        caller = known_principal()
-        name = caller.uri if caller else "anonymous"
-        refusal = Refusal(kind, name, method.path, str(error), context.peer())
+        name, address = self._keeper.peers.describe(context)
+        refusal = Refusal(kind, name, method.path, str(error), address)
         self._keeper.refusals.report(refusal)
 
 

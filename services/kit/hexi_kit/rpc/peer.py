@@ -1,33 +1,37 @@
-"""Reads the caller's certificate out of the TLS session, once per certificate."""
+"""Finds the caller of one gRPC call among the guests of the turnstile."""
 
-from collections.abc import Callable
 from typing import Any
 
 import grpc
-from cryptography import x509
 
 from hexi_kit.errors import Unauthenticated
-from hexi_kit.identity.certificate import PeerCertificate, read_certificate
+from hexi_kit.identity.certificate import PeerCertificate
+from hexi_kit.rpc.turnstile import Turnstile
 
-_REMEMBERED_MAX = 4_096
-
-ReadPeer = Callable[[grpc.aio.ServicerContext[Any, Any]], PeerCertificate]
+Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class TlsPeers:
-    """TLS has verified the chain; this only reads what the certificate says."""
+class Peers:
+    """gRPC knows the caller by the local port its connection came from."""
 
-    def __init__(self) -> None:
-        self._known: dict[bytes, PeerCertificate] = {}
+    def __init__(self, turnstile: Turnstile) -> None:
+        self._turnstile = turnstile
 
-    def read(self, context: grpc.aio.ServicerContext[Any, Any]) -> PeerCertificate:
-        pem = next(iter(context.auth_context().get("x509_pem_cert", ())), None)
-        if pem is None:
-            raise Unauthenticated("expected a client certificate, was none")
-        peer = self._known.get(pem)
-        if peer is None:
-            peer = read_certificate(x509.load_pem_x509_certificate(pem))
-            if len(self._known) >= _REMEMBERED_MAX:
-                self._known.clear()
-            self._known[pem] = peer
-        return peer
+    def certificate(self, context: Context) -> PeerCertificate:
+        guest = self._turnstile.guest(_inner_port(context))
+        if guest.certificate is None:
+            raise Unauthenticated(guest.problem)
+        return guest.certificate
+
+    def describe(self, context: Context) -> tuple[str, str]:
+        """Name and address of the caller as far as known; for reports, never for decisions."""
+        try:
+            guest = self._turnstile.guest(_inner_port(context))
+        except Unauthenticated:
+            return "anonymous", str(context.peer())
+        known = guest.certificate
+        return (known.principal.uri if known else "anonymous"), guest.address
+
+
+def _inner_port(context: Context) -> int:
+    return int(context.peer().rpartition(":")[2])

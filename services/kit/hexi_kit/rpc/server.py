@@ -14,8 +14,9 @@ from hexi_kit.identity.identity import Identity
 from hexi_kit.rpc.gate import Gate, GateKeeper
 from hexi_kit.rpc.health import HealthServicer
 from hexi_kit.rpc.limits import CALLS_AT_ONCE_MAX, MESSAGE_BYTES_MAX, METADATA_BYTES_MAX
-from hexi_kit.rpc.peer import TlsPeers
+from hexi_kit.rpc.peer import Peers
 from hexi_kit.rpc.refusals import OnRefused, Refusals
+from hexi_kit.rpc.turnstile import Turnstile
 
 _STOP_GRACE_S = 2.0
 
@@ -44,11 +45,16 @@ class RpcServer:
         self._registrations = registrations
         self._refusals = Refusals(options.on_refused)
         self._server: grpc.aio.Server | None = None
+        self._turnstile: Turnstile | None = None
         self.port = 0
 
     async def start(self) -> None:
         options = self._options
-        keeper = GateKeeper(TlsPeers().read, options.authorizer, self._refusals, SystemClock())
+        turnstile = Turnstile(options.identity, self._refusals)
+        host, _, port = options.listen.rpartition(":")
+        self.port = turnstile.open(host.strip("[]"), int(port))
+        peers = Peers(turnstile)
+        keeper = GateKeeper(peers, options.authorizer, self._refusals, SystemClock())
         server = grpc.aio.server(
             interceptors=[Gate(keeper)],
             maximum_concurrent_rpcs=CALLS_AT_ONCE_MAX,
@@ -66,18 +72,18 @@ class RpcServer:
             add(servicer, register)
         health = HealthServicer(options.readiness, frozenset(register.services))
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
-        identity = options.identity
-        credentials = grpc.ssl_server_credentials(
-            [(identity.key(), identity.certificate())], identity.authority(), True
-        )
-        self.port = server.add_secure_port(options.listen, credentials)
+        # Plain, but only connections of the turnstile have a name here; others are refused.
+        inner_port = server.add_insecure_port("127.0.0.1:0")
         self._refusals.start()
         await server.start()
-        self._server = server
+        turnstile.start(inner_port)
+        self._server, self._turnstile = server, turnstile
 
     async def stop(self) -> None:
-        if self._server is not None:
+        if self._server is not None and self._turnstile is not None:
+            await self._turnstile.close_door()
             await self._server.stop(_STOP_GRACE_S)
+            await self._turnstile.stop()
         await self._refusals.stop()
 
 
