@@ -1,0 +1,1 @@
+"""Checks computed from the logs and the database alone, after everything has stopped moving."""

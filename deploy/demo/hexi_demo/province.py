@@ -1,0 +1,106 @@
+"""The six sites of the 2+N layout, sized to the fleet asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hexi.inventory.v1 import inventory_pb2
+
+SERVERS_PER_RACK = 20
+STANDARD_RACK_W = 2_500
+RACK_W = 10_000
+# Yuan an hour as micro-yuan a slot: one yuan an hour is 250,000 micro-yuan for 15 minutes.
+PRICES = {
+    "general": 15_000,
+    "T4": 500_000,
+    "A100": 2_500_000,
+    "Ascend-910B": 2_000_000,
+    "Hygon-DCU": 1_400_000,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """What differs from site to site; `share` is thousandths of the fleet."""
+
+    site_id: str
+    name_zh: str
+    name_en: str
+    cluster: str
+    share: int
+    pue_milli: int
+    carbon_g_per_kwh: int
+    price_percent: int
+    east_us: int
+    security_grade: int
+    state_owned_cloud: bool
+    holds_this_machine: bool = False
+
+
+SITES = (
+    SiteFacts("lanzhou", "兰州", "Lanzhou", "lanzhou", 250, 1_240, 380, 108, 16_500, 4, True, True),
+    SiteFacts("qingyang", "庆阳", "Qingyang", "qingyang", 333, 1_170, 210, 92, 13_200, 3, True),
+    SiteFacts("jinchang", "金昌", "Jinchang", "hexi", 125, 1_210, 190, 95, 19_100, 3, False),
+    SiteFacts("zhangye", "张掖", "Zhangye", "hexi", 100, 1_220, 170, 94, 20_400, 3, False),
+    SiteFacts("jiuquan", "酒泉", "Jiuquan", "hexi", 109, 1_200, 140, 90, 22_300, 3, False),
+    SiteFacts(
+        "lanzhou-new-area",
+        "兰州新区",
+        "Lanzhou New Area",
+        "lanzhou",
+        83,
+        1_230,
+        350,
+        100,
+        16_900,
+        4,
+        True,
+    ),
+)
+
+
+def servers_of(facts: SiteFacts, servers: int) -> int:
+    """This site's part of a fleet of `servers`; the last site takes what rounding leaves."""
+    if facts is SITES[-1]:
+        return servers - sum(servers_of(other, servers) for other in SITES[:-1])
+    return max(1, servers * facts.share // 1_000)
+
+
+def site(facts: SiteFacts, servers: int, fingerprint: str) -> inventory_pb2.Site:
+    """The site as it is registered."""
+    racks = -(-servers_of(facts, servers) // SERVERS_PER_RACK)
+    power_w = racks * RACK_W
+    return inventory_pb2.Site(
+        site_id=facts.site_id,
+        name_zh=facts.name_zh,
+        name_en=facts.name_en,
+        hub="gansu",
+        cluster=facts.cluster,
+        region="gansu",
+        operator=f"operator-{facts.site_id}",
+        contact=inventory_pb2.Contact(
+            name="duty desk", email=f"duty@{facts.site_id}.example", phone="+86-931-0000000"
+        ),
+        standard_racks=power_w // STANDARD_RACK_W,
+        racks_in_use=power_w // STANDARD_RACK_W * 8 // 10,
+        design_power_w=power_w,
+        rack_power_w=RACK_W,
+        start_zone=facts.cluster == "qingyang",
+        pue_milli=facts.pue_milli,
+        green_grade="5A",
+        security_grade=facts.security_grade,
+        state_owned_cloud=facts.state_owned_cloud,
+        carbon_g_per_kwh=facts.carbon_g_per_kwh,
+        prices=[
+            inventory_pb2.Price(
+                class_id=class_id, price_micro_yuan=price * facts.price_percent // 100
+            )
+            for class_id, price in PRICES.items()
+        ],
+        latencies=[
+            inventory_pb2.Latency(region="gansu", one_way_us=3_000),
+            inventory_pb2.Latency(region="east", one_way_us=facts.east_us),
+        ],
+        commissioned_on="2025-03-01",
+        agent_fingerprints=[fingerprint],
+    )

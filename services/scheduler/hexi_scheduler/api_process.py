@@ -1,0 +1,47 @@
+"""The api process: view and watchers at the end of the journals, requests into the log."""
+
+from __future__ import annotations
+
+from hexi.scheduler.v1 import scheduler_service_pb2_grpc
+from hexi_kit.identity.authorize import Authorizer
+from hexi_kit.kafka.producer import EventProducer
+from hexi_kit.kafka.tail import LogTail
+from hexi_kit.process import Process
+from hexi_kit.rpc.server import RpcOptions, RpcServer
+
+from hexi_scheduler.api.servicer import SchedulerServicer
+from hexi_scheduler.handlers import Desk
+from hexi_scheduler.settings import SchedulerSettings
+from hexi_scheduler.store.orders import OrderBoard
+from hexi_scheduler.store.sites import SiteStateView
+from hexi_scheduler.store.view import WorkloadView
+from hexi_scheduler.stream.tail import TAILED, JournalTail
+
+
+def hang(process: Process, settings: SchedulerSettings) -> None:
+    """Add the parts of the api to the process; it is ready once the journals have been read."""
+    view, sites = WorkloadView(), SiteStateView()
+    orders = OrderBoard(view.placements_of)
+    producer = EventProducer(settings.kafka_bootstrap, process.identity, "scheduler", process.clock)
+    tail = LogTail(
+        settings.kafka_bootstrap,
+        process.identity,
+        TAILED,
+        JournalTail(view, orders, sites.set).apply,
+    )
+    servicer = SchedulerServicer(Desk(producer, view, process.clock), sites, orders)
+    server = RpcServer(
+        RpcOptions(
+            settings.listen,
+            process.identity,
+            "scheduler",
+            process.clock,
+            Authorizer(),
+            readiness=process.lifecycle.readiness,
+        ),
+        [(scheduler_service_pb2_grpc.add_SchedulerServiceServicer_to_server, servicer)],
+    )
+    process.lifecycle.add("producer", producer.start, producer.stop)
+    process.lifecycle.add_background("tail", tail.run)
+    process.lifecycle.add("view", tail.caught_up.wait)
+    process.lifecycle.add("rpc", server.start, server.stop)

@@ -1,0 +1,147 @@
+"""What the api does with a checked request: derive ids, batch, publish."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hexi.scheduler.v1 import place_pb2, route_pb2, scheduler_service_pb2, workload_pb2
+from hexi_contracts import topics
+from hexi_kit import ids
+from hexi_kit.clock import Clock
+from hexi_kit.errors import FailedPrecondition, NotFound
+from hexi_kit.kafka.record import Outgoing
+
+from hexi_scheduler.ports import Publisher, Workloads
+
+BATCH_WORKLOADS_MAX = 500
+BATCH_BYTES_MAX = 700_000
+OVER = (
+    workload_pb2.WORKLOAD_STATE_ENDED,
+    workload_pb2.WORKLOAD_STATE_REFUSED,
+    workload_pb2.WORKLOAD_STATE_CANCELLED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every handler of the api is given."""
+
+    publisher: Publisher
+    workloads: Workloads
+    clock: Clock
+
+
+async def submit(
+    desk: Desk, request: scheduler_service_pb2.SubmitWorkloadsRequest, traceparent: str
+) -> list[str]:
+    """Publish the batch; the ids are a function of tenant, key and index, so a repeat is the same.
+
+    Returns only when the broker has every part. A caller who gets no answer asks again with the
+    same key: what was already there is the same workload.
+    """
+    now_ms = desk.clock.now_ms()
+    tenant_id, key = request.tenant_id, request.idempotency_key
+    by_partition: defaultdict[int, list[workload_pb2.Workload]] = defaultdict(list)
+    names: list[str] = []
+    for index, spec in enumerate(request.workloads):
+        workload_id = ids.derive("workload", tenant_id, key, index)
+        names.append(workload_id)
+        by_partition[topics.SCHEDULER_REQUEST.partition_of(workload_id)].append(
+            workload_pb2.Workload(
+                workload_id=workload_id,
+                tenant_id=tenant_id,
+                spec=spec,
+                submitted_at_ms=now_ms,
+                traceparent=traceparent,
+            )
+        )
+    events = [
+        Outgoing(
+            topic=topics.SCHEDULER_REQUEST,
+            key=part[0].workload_id,
+            message=route_pb2.Request(
+                recorded_at_ms=now_ms, submit=route_pb2.SubmitBatch(workloads=part)
+            ),
+            event_id=ids.derive("submit", part[0].workload_id),
+            partition=partition,
+            traceparent=traceparent,
+        )
+        for partition, workloads in sorted(by_partition.items())
+        for part in parts(workloads)
+    ]
+    for workloads in by_partition.values():
+        desk.workloads.note_submitted(workloads)
+    await desk.publisher.send_all(events)
+    return names
+
+
+def parts(workloads: Sequence[workload_pb2.Workload]) -> Iterator[list[workload_pb2.Workload]]:
+    """Cut a list into runs that each fit one record of the request topic."""
+    part: list[workload_pb2.Workload] = []
+    size_bytes = 0
+    for workload in workloads:
+        size = workload.ByteSize()
+        if part and (len(part) == BATCH_WORKLOADS_MAX or size_bytes + size > BATCH_BYTES_MAX):
+            yield part
+            part, size_bytes = [], 0
+        part.append(workload)
+        size_bytes += size
+    if part:
+        yield part
+
+
+async def cancel(
+    desk: Desk, request: scheduler_service_pb2.CancelWorkloadRequest, tenant_id: str
+) -> None:
+    """Ask ROUTE to cancel.
+
+    Raises:
+        NotFound: no such workload of this tenant.
+        FailedPrecondition: it is already over.
+    """
+    view = desk.workloads.get(request.workload_id)
+    if view is None or view.workload.tenant_id != tenant_id:
+        raise NotFound("workload", request.workload_id)
+    if view.state == workload_pb2.WORKLOAD_STATE_CANCELLED:
+        return
+    if view.state in OVER:
+        state = workload_pb2.WorkloadState.Name(view.state)
+        raise FailedPrecondition(f"the workload is over: {state}", request.workload_id)
+    wish = route_pb2.CancelRequested(
+        workload_id=request.workload_id, tenant_id=tenant_id, reason=request.reason
+    )
+    await desk.publisher.send_all(
+        [
+            Outgoing(
+                topic=topics.SCHEDULER_REQUEST,
+                key=request.workload_id,
+                message=route_pb2.Request(recorded_at_ms=desk.clock.now_ms(), cancel=wish),
+                event_id=ids.derive("cancel", request.workload_id, request.idempotency_key),
+                traceparent=view.workload.traceparent,
+            )
+        ]
+    )
+
+
+async def report_runs(desk: Desk, request: scheduler_service_pb2.ReportRunsRequest) -> None:
+    """Hand an executor's reports to the site's partition, in as few records as fit."""
+    now_ms = desk.clock.now_ms()
+    events: list[Outgoing] = []
+    for start in range(0, len(request.reports), BATCH_WORKLOADS_MAX):
+        part = request.reports[start : start + BATCH_WORKLOADS_MAX]
+        first = part[0]
+        events.append(
+            Outgoing(
+                topic=topics.SCHEDULER_COMMAND,
+                key=request.site_id,
+                message=place_pb2.SiteCommand(
+                    site_id=request.site_id,
+                    recorded_at_ms=now_ms,
+                    runs=place_pb2.RunReports(reports=part),
+                ),
+                event_id=ids.derive("runs", first.placement_id, first.state, len(part), start),
+            )
+        )
+    await desk.publisher.send_all(events)

@@ -1,0 +1,1 @@
+"""The api process's memory of the journals."""

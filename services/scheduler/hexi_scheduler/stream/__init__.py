@@ -1,0 +1,1 @@
+"""Kafka doors: the worker's Faust agents and the api's tail of the journals."""
