@@ -21,7 +21,7 @@ ANY_HOST = "*"
 Right = tuple[int, str, int, str, int]  # resource type, its name, pattern, principal, operation
 
 
-class CreateAcls(CreateAclsRequest):
+class CreateAcls(CreateAclsRequest):  # type: ignore[misc]  # the library has no types
     """Many rights in one request, where the library sends one at a time."""
 
     def __init__(self, rights: Iterable[Right]) -> None:

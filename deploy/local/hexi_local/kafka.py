@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from aiokafka.errors import KafkaError
@@ -49,6 +50,7 @@ class EmbeddedKafka:
         self._ports: tuple[int, int] | None = None
         self._aot_fresh: Path | None = None
         self.child: Child | None = None
+        self.on_spawn: Callable[[], None] = lambda: None
 
     @property
     def bootstrap(self) -> str:
@@ -59,17 +61,18 @@ class EmbeddedKafka:
     @property
     def supervisor(self) -> Identity:
         """The super user: makes topics and rights."""
-        return self._service(SUPERVISOR)
+        return self.identity(SUPERVISOR)
 
     async def start(self) -> None:
         """Return when the broker answers and the rights of the contracts are in force."""
         self._ports = self._ports or _two_ports()
         # Blocking work goes to a thread; the child itself must not be started in one.
         jars = await asyncio.to_thread(classpath)
-        self._files.write(self._ports, self._service(BROKER), [BROKER, SUPERVISOR])
+        self._files.write(self._ports, self.identity(BROKER), [BROKER, SUPERVISOR])
         if not self._files.formatted:
             await self._format(jars)
         self.child = await Child.start(self._command(jars))
+        self.on_spawn()
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await until(self._answers, self._clock)
@@ -91,7 +94,7 @@ class EmbeddedKafka:
         if not await listens(self._ports[0]):
             return False
         try:
-            await write_rights(self.bootstrap, self.supervisor, rights_of(_all_topics()))
+            await write_rights(self.bootstrap, self.supervisor, rights_of(all_topics()))
         except (KafkaError, OSError):
             return False
         return True
@@ -131,7 +134,8 @@ class EmbeddedKafka:
         with contextlib.suppress(FileNotFoundError):
             fresh.replace(start_cache(classpath()))
 
-    def _service(self, name: str) -> Identity:
+    def identity(self, name: str) -> Identity:
+        """The certificate of a service that this broker trusts."""
         return self._authority.issue(name, f"spiffe://hexi/service/{name}", name)
 
 
@@ -140,5 +144,5 @@ def _two_ports() -> tuple[int, int]:
     return first, second
 
 
-def _all_topics() -> list[Topic]:
+def all_topics() -> list[Topic]:
     return [value for value in vars(declared).values() if isinstance(value, Topic)]

@@ -1,0 +1,86 @@
+"""One process of the manifest: how it is started, and when it counts as ready."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from hexi_kit.clock import Clock
+from hexi_kit.identity import Identity
+from hexi_kit.rpc.channel import open_channel
+
+from hexi_local.child import Child, Command
+from hexi_local.network import listens, until
+
+START_TIMEOUT_S = 60.0
+HEALTH_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """A process with its ports and environment settled for this run."""
+
+    name: str
+    module: str
+    arguments: tuple[str, ...]
+    address: str
+    environment: Mapping[str, str]
+    log: Path
+
+
+class Service:
+    """A supervised gRPC process. Ready means: it says SERVING, over the same mutual TLS as all."""
+
+    def __init__(self, plan: ServicePlan, caller: Identity, clock: Clock) -> None:
+        self._plan = plan
+        self._caller = caller
+        self._clock = clock
+        self.name = plan.name
+        self.child: Child | None = None
+        self.on_spawn: Callable[[], None] = lambda: None
+
+    async def start(self) -> None:
+        plan = self._plan
+        argv = [sys.executable, "-m", plan.module, *plan.arguments]
+        self.child = await Child.start(Command(plan.name, argv, plan.log, plan.environment))
+        self.on_spawn()
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await self._until_serving()
+        except TimeoutError:
+            failure = self.child.failure(f"was not ready in {START_TIMEOUT_S:.0f} s")
+            await self.child.stop()
+            raise failure from None
+
+    async def stop(self) -> None:
+        if self.child is not None:
+            await self.child.stop()
+
+    async def _until_serving(self) -> None:
+        channel = open_channel(self._plan.address, self._caller)
+        health = health_pb2_grpc.HealthStub(channel)
+
+        async def serving() -> bool:
+            assert self.child is not None
+            if not self.child.running:
+                raise self.child.failure("ended before it was ready")
+            # A refused connection would put the channel into back-off: knock first.
+            if not await listens(int(self._plan.address.rpartition(":")[2])):
+                return False
+            try:
+                answer = await health.Check(
+                    health_pb2.HealthCheckRequest(), timeout=HEALTH_TIMEOUT_S
+                )
+            except grpc.aio.AioRpcError:
+                return False
+            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+        try:
+            await until(serving, self._clock)
+        finally:
+            await channel.close(None)

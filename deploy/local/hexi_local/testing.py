@@ -1,0 +1,58 @@
+"""Pytest fixtures: one real broker and one real database for a whole test run."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any, TypeVar
+
+import pytest
+import pytest_asyncio
+
+from hexi_local.kafka import EmbeddedKafka
+from hexi_local.manifest import Manifest
+from hexi_local.options import MANIFEST
+from hexi_local.postgres import EmbeddedPostgres
+
+Server = TypeVar("Server", EmbeddedKafka, EmbeddedPostgres)
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A broker with the rights of the contracts, without topics: a test makes those it needs."""
+    root = tmp_path_factory.mktemp("kafka")
+    yield from _run(EmbeddedKafka(root, root / "pki"))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A database server that knows every service."""
+    root = tmp_path_factory.mktemp("postgres")
+    yield from _run(EmbeddedPostgres(root, Manifest.read(MANIFEST).databases))
+
+
+@pytest_asyncio.fixture
+async def database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+    """The name of a fresh database with the schemas of all services, for `postgres.dsn`."""
+    name = f"test_{next(_numbers)}"
+    await postgres.prepare(name)
+    yield name
+    await postgres.drop(name)
+
+
+def _run(server: Server) -> Iterator[Server]:
+    # A loop of its own: the tests' loops come and go, the server stays.
+    loop = asyncio.new_event_loop()
+
+    def do(step: Coroutine[Any, Any, None]) -> None:
+        loop.run_until_complete(step)
+
+    do(server.start())
+    try:
+        yield server
+    finally:
+        do(server.stop())
+        loop.close()
