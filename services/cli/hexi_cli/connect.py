@@ -1,0 +1,59 @@
+"""Finds the running Hexi and opens its doors with the caller's certificate."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import grpc
+from hexi_kit.identity import Identity
+
+CALL_TIMEOUT_S = 10.0
+Stub = TypeVar("Stub")
+
+
+class NotRunningError(Exception):
+    """No Hexi is known here, or it does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where the services are, and who asks."""
+
+    addresses: dict[str, str]
+    identity: Identity
+
+    @classmethod
+    def find(cls, state_dir: Path, who: str) -> Connection:
+        """Read `<state_dir>/run.json` and the identity `<state_dir>/pki/<who>`.
+
+        Raises:
+            NotRunningError: with what is missing and how to get it.
+        """
+        path = state_dir / "run.json"
+        if not path.is_file():
+            raise NotRunningError(f"no Hexi runs from {state_dir}: start one with ./task up")
+        run = json.loads(path.read_text(encoding="utf-8"))
+        pki = Path(os.environ.get("HEXI_PKI_DIR") or state_dir / "pki")
+        try:
+            identity = Identity.load(pki, who)
+        except FileNotFoundError as error:
+            known = sorted(p.parent.name for p in pki.glob("*/cert.pem"))
+            raise NotRunningError(
+                f"no identity {who!r} in {pki}; there are: {', '.join(known) or 'none'}"
+            ) from error
+        return cls(run["addresses"], identity)
+
+    def stub(self, service: str, make: Callable[[grpc.Channel], Stub]) -> Stub:
+        """A blocking stub of `service` over mutual TLS."""
+        if service not in self.addresses:
+            raise NotRunningError(f"the running Hexi has no {service}")
+        credentials = grpc.ssl_channel_credentials(
+            self.identity.authority(), self.identity.key(), self.identity.certificate()
+        )
+        options = [("grpc.ssl_target_name_override", "localhost")]
+        return make(grpc.secure_channel(self.addresses[service], credentials, options))
