@@ -30,7 +30,7 @@ class DeadLetterBudget:
     window_s: int = 60
 
 
-class DeadLetterBudgetExceeded(HexiError):  # noqa: N818  # named for what happened
+class DeadLetterBudgetExceeded(HexiError):
     """Ends the consumer, and with it the process; nothing is committed past this record."""
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
 from google.protobuf.message import Message
 from hexi_contracts.topic import Topic
 
@@ -77,29 +78,38 @@ class EventProducer:
             )
             raw = (event.key.encode(), encode(event.message), headers)
             parts.setdefault(Partition(event.topic.name, event.target), []).append(raw)
-        await self._deliver(parts, now_ms)
+        await self._deliver(parts)
 
     async def send_raw(self, raw: RawRecord) -> None:
         """Publish bytes as they are: dead letters and their way back."""
         records: list[_Raw] = [(raw.key, raw.value, list(raw.headers))]
-        await self._deliver({raw.partition: records}, self._clock.now_ms())
+        await self._deliver({raw.partition: records})
 
-    async def _deliver(self, parts: Mapping[Partition, list[_Raw]], now_ms: int) -> None:
-        """Batches are built here, one per partition: a tenth of the cost of a send per record."""
+    async def _deliver(self, parts: Mapping[Partition, list[_Raw]]) -> None:
+        """Batches are built here, one per partition: a tenth of the cost of a send per record.
+
+        Records carry the real time, events (`ce_time`) the project's: the broker refuses
+        timestamps far from its own, and a scaled clock runs away from it.
+        """
         if self._producer is None:
             raise RuntimeError("the producer is not started")
         acknowledged = []
         for (topic, partition), records in parts.items():
-            batch = self._producer.create_batch()
-            for key, value, headers in records:
-                if batch.append(key=key, value=value, timestamp=now_ms, headers=headers) is None:
-                    acknowledged.append(
-                        await self._producer.send_batch(batch, topic, partition=partition)
-                    )
-                    batch = self._producer.create_batch()
-                    batch.append(key=key, value=value, timestamp=now_ms, headers=headers)
-            acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
+            for batch in _batches(self._producer, records):
+                acknowledged.append(
+                    await self._producer.send_batch(batch, topic, partition=partition)
+                )
         await asyncio.gather(*acknowledged)
+
+
+def _batches(producer: AIOKafkaProducer, records: list[_Raw]) -> Iterator[BatchBuilder]:
+    batch = producer.create_batch()
+    for key, value, headers in records:
+        if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+            yield batch
+            batch = producer.create_batch()
+            batch.append(key=key, value=value, timestamp=None, headers=headers)
+    yield batch
 
 
 _Raw = tuple[bytes | None, bytes | None, list[tuple[str, Any]]]

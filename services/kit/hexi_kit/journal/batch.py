@@ -1,0 +1,67 @@
+"""Record batches of format 2, built by us so that epoch and sequence are ours to choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+
+from hexi_kit.errors import HexiError
+
+MAGIC = 2
+UNCOMPRESSED = 0
+
+Entry = tuple[bytes, bytes | None]
+"""A key and its value; None is the tombstone that removes the key."""
+
+
+class EntryTooLarge(HexiError):
+    """One entry alone is larger than the journal's largest message."""
+
+
+class Batch:
+    """Entries that are in the log together or not at all; stamped once, sent as often as needed."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self.count = 0
+        self._bytes_max = bytes_max
+        self._bytes = b""
+        self._builder = DefaultRecordBatchBuilder(
+            MAGIC,
+            UNCOMPRESSED,
+            is_transactional=0,
+            producer_id=-1,
+            producer_epoch=-1,
+            base_sequence=0,
+            batch_size=bytes_max,
+        )
+
+    def add(self, key: bytes, value: bytes | None) -> bool:
+        """False when there is no room, which an empty batch never says to a legal entry."""
+        # No timestamp: the real clock's, since the broker refuses times far from its own.
+        written = self._builder.append(self.count, None, key, value, [])
+        if written is None:
+            return False
+        if not self.count and self._builder.size() > self._bytes_max:
+            raise EntryTooLarge(f"expected at most {self._bytes_max} bytes, was {written.size}")
+        self.count += 1
+        return True
+
+    def stamp(self, producer_id: int, epoch: int, sequence: int) -> bytes:
+        """The bytes to send; a batch sent again is the same batch."""
+        if not self._bytes:
+            self._builder.set_producer_state(producer_id, epoch, sequence)
+            self._bytes = bytes(self._builder.build())
+        return self._bytes
+
+
+def build_batches(entries: Sequence[Entry], bytes_max: int) -> list[Batch]:
+    """As few batches as fit; normally one."""
+    if not entries:
+        raise ValueError("expected at least one entry, was none")
+    batches = [Batch(bytes_max)]
+    for key, value in entries:
+        if not batches[-1].add(key, value):
+            batches.append(Batch(bytes_max))
+            batches[-1].add(key, value)
+    return batches

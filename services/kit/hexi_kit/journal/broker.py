@@ -1,0 +1,126 @@
+"""The three requests a journal needs of the broker, and which answers mean: ask again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
+from aiokafka.errors import (
+    ConcurrentTransactions,
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaStorageError,
+    LeaderNotAvailableError,
+    NodeNotReadyError,
+    NoError,
+    NotCoordinatorError,
+    NotEnoughReplicasAfterAppendError,
+    NotEnoughReplicasError,
+    NotLeaderForPartitionError,
+    RequestTimedOutError,
+    StaleMetadata,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.protocol.transaction import InitProducerIdRequest
+from aiokafka.structs import TopicPartition
+
+from hexi_kit.identity import Identity
+from hexi_kit.kafka.connection import client_options
+
+REQUEST_TIMEOUT_MS = 10_000
+# Never used to end a transaction, since there are none; the broker wants a number.
+TRANSACTION_TIMEOUT_MS = 60_000
+ACKS_ALL = -1
+
+TRANSIENT: tuple[type[BaseException], ...] = (
+    ConcurrentTransactions,
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaConnectionError,
+    KafkaStorageError,
+    LeaderNotAvailableError,
+    NodeNotReadyError,
+    NotCoordinatorError,
+    NotEnoughReplicasAfterAppendError,
+    NotEnoughReplicasError,
+    NotLeaderForPartitionError,
+    RequestTimedOutError,
+    StaleMetadata,
+    UnknownTopicOrPartitionError,
+)
+
+
+class Answer(NamedTuple):
+    """What became of the batch of one partition; the offset is that of its first record."""
+
+    error: type[BaseException]
+    offset: int
+
+
+def is_transient(error: type[BaseException]) -> bool:
+    return issubclass(error, TRANSIENT)
+
+
+class BrokerLink:
+    """A client of its own for one journal: its requests wait behind nobody else's."""
+
+    def __init__(self, bootstrap: str, identity: Identity | None, journal: str) -> None:
+        self._bootstrap, self._identity, self._journal = bootstrap, identity, journal
+        self._client: Any = None
+
+    async def open(self) -> None:
+        self._client = AIOKafkaClient(
+            **client_options(self._bootstrap, self._identity),
+            client_id=f"journal-{self._journal}",
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+        await self._client.bootstrap()
+        await self._client.set_topics([self._journal])
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def init_producer(self, transactional_id: str) -> tuple[int, int]:
+        """A producer id and an epoch above every epoch given for `transactional_id` before."""
+        node = await self._client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
+        request = InitProducerIdRequest(transactional_id, TRANSACTION_TIMEOUT_MS)
+        answer = await self._client.send(node, request, group=ConnectionGroup.COORDINATION)
+        error = for_code(answer.error_code)
+        if error is not NoError:
+            raise error(transactional_id)
+        return answer.producer_id, answer.producer_epoch
+
+    async def produce(self, batches: Mapping[int, bytes]) -> dict[int, Answer]:
+        """One request per leader; every partition gets an answer, a lost one too."""
+        by_leader: dict[int | None, list[tuple[int, bytes]]] = {}
+        for partition, batch in batches.items():
+            leader = self._client.cluster.leader_for_partition(
+                TopicPartition(self._journal, partition)
+            )
+            by_leader.setdefault(leader, []).append((partition, batch))
+        parts = await asyncio.gather(*(self._ask(n, group) for n, group in by_leader.items()))
+        return {partition: answer for part in parts for partition, answer in part.items()}
+
+    async def refresh(self, pause_s: float) -> None:
+        """Learn who leads what, after a pause."""
+        await asyncio.wait([asyncio.ensure_future(self._client.force_metadata_update())])
+        await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=pause_s)
+
+    async def _ask(self, leader: int | None, group: list[tuple[int, bytes]]) -> dict[int, Answer]:
+        if leader is None or leader < 0:
+            return {p: Answer(LeaderNotAvailableError, -1) for p, _ in group}
+        request = ProduceRequest(None, ACKS_ALL, REQUEST_TIMEOUT_MS, [(self._journal, group)])
+        try:
+            answer = await self._client.send(leader, request)
+        except KafkaError as error:
+            return {p: Answer(type(error), -1) for p, _ in group}
+        ((_, partitions),) = [(topic[0], topic[1]) for topic in answer.topics]
+        return {row[0]: Answer(for_code(row[1]), row[2]) for row in partitions}
