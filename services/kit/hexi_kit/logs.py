@@ -21,8 +21,11 @@ def configure(service: str, level: str) -> None:
     """Once per process, before the first event."""
     number = _LEVELS[level]
     on_terminal = sys.stderr.isatty()
+    # Plain tracebacks: the pretty ones show local variables, and with them secrets.
     renderer: Processor = (
-        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if on_terminal
+        else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[

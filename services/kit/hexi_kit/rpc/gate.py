@@ -168,6 +168,8 @@ class Gate(_Interceptor):
         match error:
             case grpc.aio.AbortError():
                 raise error
+            case NotImplementedError():
+                await context.abort(grpc.StatusCode.UNIMPLEMENTED, "method not implemented")
             case grpc.aio.AioRpcError():
                 # A peer's failure the handler did not expect: ours to retry, not the caller's.
                 error = Unavailable(f"peer answered {error.code().name}: {error.details()}")

@@ -47,6 +47,7 @@ class RpcServer:
         self._server: grpc.aio.Server | None = None
         self._turnstile: Turnstile | None = None
         self.port = 0
+        self.inner_port = 0
 
     async def start(self) -> None:
         options = self._options
@@ -73,10 +74,10 @@ class RpcServer:
         health = HealthServicer(options.readiness, frozenset(register.services))
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         # Plain, but only connections of the turnstile have a name here; others are refused.
-        inner_port = server.add_insecure_port("127.0.0.1:0")
+        self.inner_port = server.add_insecure_port("127.0.0.1:0")
         self._refusals.start()
         await server.start()
-        turnstile.start(inner_port)
+        turnstile.start(self.inner_port)
         self._server, self._turnstile = server, turnstile
 
     async def stop(self) -> None:

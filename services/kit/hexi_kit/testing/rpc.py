@@ -1,5 +1,6 @@
 """Starts servicers on loopback over real mutual TLS and hands out channels."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,9 +21,16 @@ class Harness:
     """A running server; every refusal it reported is in `refusals`."""
 
     address: str
+    inner_port: int
     pki: Pki
     refusals: list[Refusal]
+    told: asyncio.Event = field(default_factory=asyncio.Event)
     _channels: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def first_refusal(self) -> Refusal:
+        """A caller knows of its refusal a moment before the server's owner is told."""
+        await asyncio.wait_for(self.told.wait(), 5)
+        return self.refusals[0]
 
     async def channel(self, caller: Principal | Identity) -> grpc.aio.Channel:
         """A channel as this caller; closed with the harness."""
@@ -38,15 +46,18 @@ async def serve(
     service_name: str = "tested",
     clock: Clock | None = None,
     authorizer: Authorizer | None = None,
+    server_identity: Identity | None = None,
 ) -> AsyncIterator[Harness]:
     refusals: list[Refusal] = []
+    told = asyncio.Event()
 
     async def remember(refusal: Refusal) -> None:
         refusals.append(refusal)
+        told.set()
 
     options = RpcOptions(
         "127.0.0.1:0",
-        pki.service(service_name),
+        server_identity or pki.service(service_name),
         service_name,
         clock or SystemClock(),
         authorizer or Authorizer(),
@@ -54,7 +65,7 @@ async def serve(
     )
     server = RpcServer(options, registrations)
     await server.start()
-    harness = Harness(f"127.0.0.1:{server.port}", pki, refusals)
+    harness = Harness(f"127.0.0.1:{server.port}", server.inner_port, pki, refusals, told)
     try:
         async with harness._channels:
             yield harness
