@@ -479,6 +479,7 @@ class PlacementRecord(_message.Message):
     OUTPUT_TRUNCATED_FIELD_NUMBER: _builtins.int
     EXECUTOR_FIELD_NUMBER: _builtins.int
     WHY_NOT_FIELD_NUMBER: _builtins.int
+    LEASE_ID_FIELD_NUMBER: _builtins.int
     placement_id: _builtins.str
     site_id: _builtins.str
     attempt: _builtins.int
@@ -499,6 +500,8 @@ class PlacementRecord(_message.Message):
     output: _builtins.bytes
     output_truncated: _builtins.bool
     executor: _builtins.str
+    lease_id: _builtins.str
+    """The lease it draws on; empty when it pays the list price."""
     @_builtins.property
     def cause(self) -> _common_pb2.Cause: ...
     @_builtins.property
@@ -532,14 +535,40 @@ class PlacementRecord(_message.Message):
         output_truncated: _builtins.bool = ...,
         executor: _builtins.str = ...,
         why_not: _workload_pb2.WhyNot | None = ...,
+        lease_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "attempt", b"attempt", "billed_until_ms", b"billed_until_ms", "cause", b"cause", "class_id", b"class_id", "ended_at_ms", b"ended_at_ms", "energy_ws", b"energy_ws", "executor", b"executor", "exit_code", b"exit_code", "output", b"output", "output_truncated", b"output_truncated", "placed_at_ms", b"placed_at_ms", "placement_id", b"placement_id", "price_micro_yuan", b"price_micro_yuan", "reason", b"reason", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "started_at_ms", b"started_at_ms", "state", b"state", "units", b"units", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "attempt", b"attempt", "billed_until_ms", b"billed_until_ms", "cause", b"cause", "class_id", b"class_id", "ended_at_ms", b"ended_at_ms", "energy_ws", b"energy_ws", "executor", b"executor", "exit_code", b"exit_code", "lease_id", b"lease_id", "output", b"output", "output_truncated", b"output_truncated", "placed_at_ms", b"placed_at_ms", "placement_id", b"placement_id", "price_micro_yuan", b"price_micro_yuan", "reason", b"reason", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "started_at_ms", b"started_at_ms", "state", b"state", "units", b"units", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlacementRecord: _TypeAlias = PlacementRecord  # noqa: Y015
+
+@_typing.final
+class Quarantine(_message.Message):
+    """One directive in force and the racks it closes; none named: the whole site."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIRECTIVE_ID_FIELD_NUMBER: _builtins.int
+    RACKS_FIELD_NUMBER: _builtins.int
+    directive_id: _builtins.str
+    @_builtins.property
+    def racks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        directive_id: _builtins.str = ...,
+        racks: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directive_id", b"directive_id", "racks", b"racks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Quarantine: _TypeAlias = Quarantine  # noqa: Y015
 
 @_typing.final
 class ConditionRecord(_message.Message):
@@ -553,6 +582,7 @@ class ConditionRecord(_message.Message):
     CHANGED_AT_MS_FIELD_NUMBER: _builtins.int
     DIRECTIVE_IDS_FIELD_NUMBER: _builtins.int
     RACKS_FIELD_NUMBER: _builtins.int
+    QUARANTINES_FIELD_NUMBER: _builtins.int
     condition: Global___ServerCondition.ValueType
     changed_at_ms: _builtins.int
     @_builtins.property
@@ -565,6 +595,8 @@ class ConditionRecord(_message.Message):
 
     @_builtins.property
     def racks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def quarantines(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quarantine]: ...
     def __init__(
         self,
         *,
@@ -574,10 +606,11 @@ class ConditionRecord(_message.Message):
         changed_at_ms: _builtins.int = ...,
         directive_ids: _abc.Iterable[_builtins.str] | None = ...,
         racks: _abc.Iterable[_builtins.str] | None = ...,
+        quarantines: _abc.Iterable[Global___Quarantine] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "changed_at_ms", b"changed_at_ms", "condition", b"condition", "directive_ids", b"directive_ids", "racks", b"racks", "servers", b"servers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "changed_at_ms", b"changed_at_ms", "condition", b"condition", "directive_ids", b"directive_ids", "quarantines", b"quarantines", "racks", b"racks", "servers", b"servers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -618,7 +651,10 @@ class ClockRecord(_message.Message):
 
     CAUSE_FIELD_NUMBER: _builtins.int
     NOW_MS_FIELD_NUMBER: _builtins.int
+    BILLED_UNTIL_MS_FIELD_NUMBER: _builtins.int
     now_ms: _builtins.int
+    billed_until_ms: _builtins.int
+    """Usage of everything that runs is out up to here."""
     @_builtins.property
     def cause(self) -> _common_pb2.Cause: ...
     def __init__(
@@ -626,10 +662,11 @@ class ClockRecord(_message.Message):
         *,
         cause: _common_pb2.Cause | None = ...,
         now_ms: _builtins.int = ...,
+        billed_until_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "now_ms", b"now_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["billed_until_ms", b"billed_until_ms", "cause", b"cause", "now_ms", b"now_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -159,6 +159,7 @@ class ClassCapacity(_message.Message):
     MEMORY_MIB_LARGEST_FIELD_NUMBER: _builtins.int
     ACCELERATORS_LARGEST_FIELD_NUMBER: _builtins.int
     PRICE_MICRO_YUAN_FIELD_NUMBER: _builtins.int
+    EXECUTOR_FIELD_NUMBER: _builtins.int
     class_id: _builtins.str
     """Accelerator model, or "general" for servers without accelerators."""
     servers: _builtins.int
@@ -173,6 +174,8 @@ class ClassCapacity(_message.Message):
     memory_mib_largest: _builtins.int
     accelerators_largest: _builtins.int
     price_micro_yuan: _builtins.int
+    executor: _builtins.str
+    """Who runs work on these servers; empty means "fleet"."""
     @_builtins.property
     def servers_with_free_accelerators(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Servers with at least k wholly free accelerators: element k-1."""
@@ -193,14 +196,48 @@ class ClassCapacity(_message.Message):
         memory_mib_largest: _builtins.int = ...,
         accelerators_largest: _builtins.int = ...,
         price_micro_yuan: _builtins.int = ...,
+        executor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accelerator_milli_free", b"accelerator_milli_free", "accelerators_largest", b"accelerators_largest", "class_id", b"class_id", "cpu_milli_free", b"cpu_milli_free", "cpu_milli_free_max", b"cpu_milli_free_max", "cpu_milli_largest", b"cpu_milli_largest", "memory_mib_free", b"memory_mib_free", "memory_mib_free_max", b"memory_mib_free_max", "memory_mib_largest", b"memory_mib_largest", "price_micro_yuan", b"price_micro_yuan", "servers", b"servers", "servers_out", b"servers_out", "servers_with_free_accelerators", b"servers_with_free_accelerators"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accelerator_milli_free", b"accelerator_milli_free", "accelerators_largest", b"accelerators_largest", "class_id", b"class_id", "cpu_milli_free", b"cpu_milli_free", "cpu_milli_free_max", b"cpu_milli_free_max", "cpu_milli_largest", b"cpu_milli_largest", "executor", b"executor", "memory_mib_free", b"memory_mib_free", "memory_mib_free_max", b"memory_mib_free_max", "memory_mib_largest", b"memory_mib_largest", "price_micro_yuan", b"price_micro_yuan", "servers", b"servers", "servers_out", b"servers_out", "servers_with_free_accelerators", b"servers_with_free_accelerators"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClassCapacity: _TypeAlias = ClassCapacity  # noqa: Y015
+
+@_typing.final
+class LeaseCapacity(_message.Message):
+    """A lease in force and what of it is not drawn."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEASE_ID_FIELD_NUMBER: _builtins.int
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    UNITS_FREE_FIELD_NUMBER: _builtins.int
+    PRICE_MICRO_YUAN_FIELD_NUMBER: _builtins.int
+    lease_id: _builtins.str
+    tenant_id: _builtins.str
+    class_id: _builtins.str
+    units_free: _builtins.int
+    price_micro_yuan: _builtins.int
+    def __init__(
+        self,
+        *,
+        lease_id: _builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        class_id: _builtins.str = ...,
+        units_free: _builtins.int = ...,
+        price_micro_yuan: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "lease_id", b"lease_id", "price_micro_yuan", b"price_micro_yuan", "tenant_id", b"tenant_id", "units_free", b"units_free"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaseCapacity: _TypeAlias = LeaseCapacity  # noqa: Y015
 
 @_typing.final
 class SiteState(_message.Message):
@@ -238,6 +275,8 @@ class SiteState(_message.Message):
     CLASSES_FIELD_NUMBER: _builtins.int
     EXECUTORS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    EXECUTOR_CLASSES_FIELD_NUMBER: _builtins.int
+    LEASES_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     server_set_revision: _builtins.int
     admitted: _builtins.bool
@@ -253,6 +292,12 @@ class SiteState(_message.Message):
     def classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassCapacity]: ...
     @_builtins.property
     def executors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def executor_classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassCapacity]:
+        """Servers of other executors than "fleet", which `classes` leaves out."""
+
+    @_builtins.property
+    def leases(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeaseCapacity]: ...
     def __init__(
         self,
         *,
@@ -268,10 +313,12 @@ class SiteState(_message.Message):
         classes: _abc.Iterable[Global___ClassCapacity] | None = ...,
         executors: _abc.Iterable[_builtins.str] | None = ...,
         revision: _builtins.int = ...,
+        executor_classes: _abc.Iterable[Global___ClassCapacity] | None = ...,
+        leases: _abc.Iterable[Global___LeaseCapacity] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "carbon_g_per_kwh", b"carbon_g_per_kwh", "classes", b"classes", "executors", b"executors", "latency_us", b"latency_us", "pue_milli", b"pue_milli", "region", b"region", "revision", b"revision", "security_grade", b"security_grade", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "state_owned_cloud", b"state_owned_cloud"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "carbon_g_per_kwh", b"carbon_g_per_kwh", "classes", b"classes", "executor_classes", b"executor_classes", "executors", b"executors", "latency_us", b"latency_us", "leases", b"leases", "pue_milli", b"pue_milli", "region", b"region", "revision", b"revision", "security_grade", b"security_grade", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "state_owned_cloud", b"state_owned_cloud"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -352,6 +399,9 @@ class RouteDecided(_message.Message):
     DECIDED_AT_MS_FIELD_NUMBER: _builtins.int
     COST_MICRO_YUAN_FIELD_NUMBER: _builtins.int
     SITES_TRIED_FIELD_NUMBER: _builtins.int
+    SITES_TRIED_REVISIONS_FIELD_NUMBER: _builtins.int
+    CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
+    CLASS_ID_FIELD_NUMBER: _builtins.int
     state: _workload_pb2.WorkloadState.ValueType
     site_id: _builtins.str
     attempt: _builtins.int
@@ -359,6 +409,9 @@ class RouteDecided(_message.Message):
     decided_at_ms: _builtins.int
     cost_micro_yuan: _builtins.int
     """Cost of the chosen site, micro-yuan per unit-slot, and the sites it was chosen from."""
+    cancel_requested: _builtins.bool
+    class_id: _builtins.str
+    """The class it was routed for."""
     @_builtins.property
     def cause(self) -> _common_pb2.Cause: ...
     @_builtins.property
@@ -367,6 +420,10 @@ class RouteDecided(_message.Message):
     def why_not(self) -> _workload_pb2.WhyNot: ...
     @_builtins.property
     def sites_tried(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def sites_tried_revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of each site in sites_tried: the revision of its state when it declined."""
+
     def __init__(
         self,
         *,
@@ -380,10 +437,13 @@ class RouteDecided(_message.Message):
         decided_at_ms: _builtins.int = ...,
         cost_micro_yuan: _builtins.int = ...,
         sites_tried: _abc.Iterable[_builtins.str] | None = ...,
+        sites_tried_revisions: _abc.Iterable[_builtins.int] | None = ...,
+        cancel_requested: _builtins.bool = ...,
+        class_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cause", b"cause", "cost_micro_yuan", b"cost_micro_yuan", "decided_at_ms", b"decided_at_ms", "reason", b"reason", "site_id", b"site_id", "sites_tried", b"sites_tried", "state", b"state", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cancel_requested", b"cancel_requested", "cause", b"cause", "class_id", b"class_id", "cost_micro_yuan", b"cost_micro_yuan", "decided_at_ms", b"decided_at_ms", "reason", b"reason", "site_id", b"site_id", "sites_tried", b"sites_tried", "sites_tried_revisions", b"sites_tried_revisions", "state", b"state", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
