@@ -11,8 +11,9 @@ from hexi_kit.errors import HexiError
 MAGIC = 2
 UNCOMPRESSED = 0
 
-Entry = tuple[bytes, bytes | None]
-"""A key and its value; None is the tombstone that removes the key."""
+Headers = list[tuple[str, bytes]]
+Entry = tuple[bytes, bytes | None] | tuple[bytes, bytes | None, Headers]
+"""A key and its value, None being the tombstone; headers where others read the journal too."""
 
 
 class EntryTooLarge(HexiError):
@@ -36,10 +37,10 @@ class Batch:
             batch_size=bytes_max,
         )
 
-    def add(self, key: bytes, value: bytes | None) -> bool:
+    def add(self, key: bytes, value: bytes | None, headers: Headers | None = None) -> bool:
         """False when there is no room, which an empty batch never says to a legal entry."""
         # No timestamp: the real clock's, since the broker refuses times far from its own.
-        written = self._builder.append(self.count, None, key, value, [])
+        written = self._builder.append(self.count, None, key, value, headers or [])
         if written is None:
             return False
         if not self.count and self._builder.size() > self._bytes_max:
@@ -60,8 +61,8 @@ def build_batches(entries: Sequence[Entry], bytes_max: int) -> list[Batch]:
     if not entries:
         raise ValueError("expected at least one entry, was none")
     batches = [Batch(bytes_max)]
-    for key, value in entries:
-        if not batches[-1].add(key, value):
+    for entry in entries:
+        if not batches[-1].add(*entry):
             batches.append(Batch(bytes_max))
-            batches[-1].add(key, value)
+            batches[-1].add(*entry)
     return batches

@@ -23,6 +23,7 @@ from hexi_contracts.topic import Topic
 from hexi_kit.clock import Clock
 from hexi_kit.errors import Busy, Poison
 from hexi_kit.identity import Identity
+from hexi_kit.journal.ownership import is_fence
 from hexi_kit.kafka.deadletter import DeadLetterBudget, DeadLetters
 from hexi_kit.kafka.ports import Handler, Marks, Partition, Publisher, RecordSource
 from hexi_kit.kafka.record import Record
@@ -181,6 +182,8 @@ class ConsumerGroup:
 
     async def _handle(self, partition: Partition, records: list[Record], attempts: int) -> None:
         next_offset = records[-1].offset + 1
+        # Where a journal is read by others, its owners' fences are no news to them.
+        records = [record for record in records if not is_fence(record.key)]
         while records:
             try:
                 await self._handler(records)
