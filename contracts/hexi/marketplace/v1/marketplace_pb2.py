@@ -25,41 +25,45 @@ _sym_db = _symbol_database.Default()
 from hexi.common.v1 import common_pb2 as hexi_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%hexi/marketplace/v1/marketplace.proto\x12\x13hexi.marketplace.v1\x1a\x1bhexi/common/v1/common.proto\"\x93\x01\n\x07Product\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\r\n\x05grade\x18\x03 \x01(\t\x12\x0f\n\x07site_id\x18\x04 \x01(\t\x12\x15\n\rslot_start_ms\x18\x05 \x01(\x03\x12\x13\n\x0bslot_end_ms\x18\x06 \x01(\x03\x12\x16\n\x0egate_closes_ms\x18\x07 \x01(\x03\"\x98\x02\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x11\n\ttenant_id\x18\x04 \x01(\t\x12\'\n\x04side\x18\x05 \x01(\x0e\x32\x19.hexi.marketplace.v1.Side\x12\x18\n\x10price_micro_yuan\x18\x06 \x01(\x03\x12\r\n\x05units\x18\x07 \x01(\r\x12\x37\n\rtime_in_force\x18\x08 \x01(\x0e\x32 .hexi.marketplace.v1.TimeInForce\x12\x0f\n\x07hold_id\x18\t \x01(\t\x12\x14\n\x0cplaced_at_ms\x18\n \x01(\x03\x12\x13\n\x0btraceparent\x18\x0b \x01(\t\"8\n\x0bOrderPlaced\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.hexi.marketplace.v1.Order\"E\n\x0c\x43\x61ncelPlaced\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\"\x1c\n\nGateClosed\x12\x0e\n\x06now_ms\x18\x01 \x01(\x03\"\xc7\x01\n\x0cOrderCommand\x12\x16\n\x0erecorded_at_ms\x18\x01 \x01(\x03\x12\x31\n\x05place\x18\x02 \x01(\x0b\x32 .hexi.marketplace.v1.OrderPlacedH\x00\x12\x33\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32!.hexi.marketplace.v1.CancelPlacedH\x00\x12/\n\x04gate\x18\x04 \x01(\x0b\x32\x1f.hexi.marketplace.v1.GateClosedH\x00\x42\x06\n\x04item\"\xc5\x02\n\x0bTradeAgreed\x12\x10\n\x08trade_id\x18\x01 \x01(\t\x12$\n\x05\x63\x61use\x18\x02 \x01(\x0b\x32\x15.hexi.common.v1.Cause\x12\x12\n\nproduct_id\x18\x03 \x01(\t\x12\x14\n\x0c\x62uy_order_id\x18\x04 \x01(\t\x12\x15\n\rsell_order_id\x18\x05 \x01(\t\x12\x15\n\rbuyer_account\x18\x06 \x01(\t\x12\x16\n\x0eseller_account\x18\x07 \x01(\t\x12\x15\n\rbuyer_hold_id\x18\x08 \x01(\t\x12\x11\n\ttenant_id\x18\t \x01(\t\x12\x18\n\x10price_micro_yuan\x18\n \x01(\x03\x12\r\n\x05units\x18\x0b \x01(\r\x12\x14\n\x0c\x61greed_at_ms\x18\x0c \x01(\x03\x12\x10\n\x08lease_id\x18\r \x01(\t\x12\x13\n\x0btraceparent\x18\x0e \x01(\t\"\xbf\x01\n\nOrderEnded\x12$\n\x05\x63\x61use\x18\x01 \x01(\x0b\x32\x15.hexi.common.v1.Cause\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x0f\n\x07hold_id\x18\x03 \x01(\t\x12.\n\x05state\x18\x04 \x01(\x0e\x32\x1f.hexi.marketplace.v1.OrderState\x12\x12\n\nunits_left\x18\x05 \x01(\r\x12\x13\n\x0b\x65nded_at_ms\x18\x06 \x01(\x03\x12\x0f\n\x07\x61\x63\x63ount\x18\x07 \x01(\t\"{\n\x0bTradeRecord\x12\x32\n\x06\x61greed\x18\x01 \x01(\x0b\x32 .hexi.marketplace.v1.TradeAgreedH\x00\x12\x30\n\x05\x65nded\x18\x02 \x01(\x0b\x32\x1f.hexi.marketplace.v1.OrderEndedH\x00\x42\x06\n\x04item\"\xee\x01\n\x0cLeaseGranted\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12$\n\x05\x63\x61use\x18\x02 \x01(\x0b\x32\x15.hexi.common.v1.Cause\x12\x10\n\x08trade_id\x18\x03 \x01(\t\x12\x11\n\ttenant_id\x18\x04 \x01(\t\x12\x0f\n\x07site_id\x18\x05 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x06 \x01(\t\x12\r\n\x05units\x18\x07 \x01(\r\x12\x10\n\x08start_ms\x18\x08 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\t \x01(\x03\x12\x18\n\x10price_micro_yuan\x18\n \x01(\x03\x12\x13\n\x0btraceparent\x18\x0b \x01(\t\"@\n\x05Level\x12\x18\n\x10price_micro_yuan\x18\x01 \x01(\x03\x12\r\n\x05units\x18\x02 \x01(\x04\x12\x0e\n\x06orders\x18\x03 \x01(\r\"\xb6\x01\n\x0c\x44\x65pthChanged\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12(\n\x04\x62ids\x18\x03 \x03(\x0b\x32\x1a.hexi.marketplace.v1.Level\x12(\n\x04\x61sks\x18\x04 \x03(\x0b\x32\x1a.hexi.marketplace.v1.Level\x12\x1d\n\x15last_price_micro_yuan\x18\x05 \x01(\x03\x12\r\n\x05\x61t_ms\x18\x06 \x01(\x03*9\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SIDE_BUY\x10\x01\x12\r\n\tSIDE_SELL\x10\x02*z\n\x0bTimeInForce\x12\x1d\n\x19TIME_IN_FORCE_UNSPECIFIED\x10\x00\x12%\n!TIME_IN_FORCE_GOOD_TILL_CANCELLED\x10\x01\x12%\n!TIME_IN_FORCE_IMMEDIATE_OR_CANCEL\x10\x02*\xc3\x01\n\nOrderState\x12\x1b\n\x17ORDER_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10ORDER_STATE_OPEN\x10\x01\x12\x1d\n\x19ORDER_STATE_PARTLY_FILLED\x10\x02\x12\x16\n\x12ORDER_STATE_FILLED\x10\x03\x12\x19\n\x15ORDER_STATE_CANCELLED\x10\x04\x12\x17\n\x13ORDER_STATE_EXPIRED\x10\x05\x12\x17\n\x13ORDER_STATE_REFUSED\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%hexi/marketplace/v1/marketplace.proto\x12\x13hexi.marketplace.v1\x1a\x1bhexi/common/v1/common.proto\"\x93\x01\n\x07Product\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\r\n\x05grade\x18\x03 \x01(\t\x12\x0f\n\x07site_id\x18\x04 \x01(\t\x12\x15\n\rslot_start_ms\x18\x05 \x01(\x03\x12\x13\n\x0bslot_end_ms\x18\x06 \x01(\x03\x12\x16\n\x0egate_closes_ms\x18\x07 \x01(\x03\"\x98\x02\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x11\n\ttenant_id\x18\x04 \x01(\t\x12\'\n\x04side\x18\x05 \x01(\x0e\x32\x19.hexi.marketplace.v1.Side\x12\x18\n\x10price_micro_yuan\x18\x06 \x01(\x03\x12\r\n\x05units\x18\x07 \x01(\r\x12\x37\n\rtime_in_force\x18\x08 \x01(\x0e\x32 .hexi.marketplace.v1.TimeInForce\x12\x0f\n\x07hold_id\x18\t \x01(\t\x12\x14\n\x0cplaced_at_ms\x18\n \x01(\x03\x12\x13\n\x0btraceparent\x18\x0b \x01(\t\"P\n\x0bOrderPlaced\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.hexi.marketplace.v1.Order\x12\x16\n\x0eunits_sellable\x18\x02 \x01(\x04\"Y\n\x0cHoldIntended\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x12\n\namount_fen\x18\x04 \x01(\x03\"6\n\x0eOrderAbandoned\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\"E\n\x0c\x43\x61ncelPlaced\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\"\x1c\n\nGateClosed\x12\x0e\n\x06now_ms\x18\x01 \x01(\x03\"\xb4\x02\n\x0cOrderCommand\x12\x16\n\x0erecorded_at_ms\x18\x01 \x01(\x03\x12\x31\n\x05place\x18\x02 \x01(\x0b\x32 .hexi.marketplace.v1.OrderPlacedH\x00\x12\x33\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32!.hexi.marketplace.v1.CancelPlacedH\x00\x12/\n\x04gate\x18\x04 \x01(\x0b\x32\x1f.hexi.marketplace.v1.GateClosedH\x00\x12\x33\n\x06intend\x18\x05 \x01(\x0b\x32!.hexi.marketplace.v1.HoldIntendedH\x00\x12\x36\n\x07\x61\x62\x61ndon\x18\x06 \x01(\x0b\x32#.hexi.marketplace.v1.OrderAbandonedH\x00\x42\x06\n\x04item\"\xc5\x02\n\x0bTradeAgreed\x12\x10\n\x08trade_id\x18\x01 \x01(\t\x12$\n\x05\x63\x61use\x18\x02 \x01(\x0b\x32\x15.hexi.common.v1.Cause\x12\x12\n\nproduct_id\x18\x03 \x01(\t\x12\x14\n\x0c\x62uy_order_id\x18\x04 \x01(\t\x12\x15\n\rsell_order_id\x18\x05 \x01(\t\x12\x15\n\rbuyer_account\x18\x06 \x01(\t\x12\x16\n\x0eseller_account\x18\x07 \x01(\t\x12\x15\n\rbuyer_hold_id\x18\x08 \x01(\t\x12\x11\n\ttenant_id\x18\t \x01(\t\x12\x18\n\x10price_micro_yuan\x18\n \x01(\x03\x12\r\n\x05units\x18\x0b \x01(\r\x12\x14\n\x0c\x61greed_at_ms\x18\x0c \x01(\x03\x12\x10\n\x08lease_id\x18\r \x01(\t\x12\x13\n\x0btraceparent\x18\x0e \x01(\t\"\xe3\x01\n\nOrderEnded\x12$\n\x05\x63\x61use\x18\x01 \x01(\x0b\x32\x15.hexi.common.v1.Cause\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x0f\n\x07hold_id\x18\x03 \x01(\t\x12.\n\x05state\x18\x04 \x01(\x0e\x32\x1f.hexi.marketplace.v1.OrderState\x12\x12\n\nunits_left\x18\x05 \x01(\r\x12\x13\n\x0b\x65nded_at_ms\x18\x06 \x01(\x03\x12\x0f\n\x07\x61\x63\x63ount\x18\x07 \x01(\t\x12\x12\n\nproduct_id\x18\x08 \x01(\t\x12\x0e\n\x06reason\x18\t \x01(\t\"{\n\x0bTradeRecord\x12\x32\n\x06\x61greed\x18\x01 \x01(\x0b\x32 .hexi.marketplace.v1.TradeAgreedH\x00\x12\x30\n\x05\x65nded\x18\x02 \x01(\x0b\x32\x1f.hexi.marketplace.v1.OrderEndedH\x00\x42\x06\n\x04item\"\xee\x01\n\x0cLeaseGranted\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12$\n\x05\x63\x61use\x18\x02 \x01(\x0b\x32\x15.hexi.common.v1.Cause\x12\x10\n\x08trade_id\x18\x03 \x01(\t\x12\x11\n\ttenant_id\x18\x04 \x01(\t\x12\x0f\n\x07site_id\x18\x05 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x06 \x01(\t\x12\r\n\x05units\x18\x07 \x01(\r\x12\x10\n\x08start_ms\x18\x08 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\t \x01(\x03\x12\x18\n\x10price_micro_yuan\x18\n \x01(\x03\x12\x13\n\x0btraceparent\x18\x0b \x01(\t\"@\n\x05Level\x12\x18\n\x10price_micro_yuan\x18\x01 \x01(\x03\x12\r\n\x05units\x18\x02 \x01(\x04\x12\x0e\n\x06orders\x18\x03 \x01(\r\"\xb6\x01\n\x0c\x44\x65pthChanged\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12(\n\x04\x62ids\x18\x03 \x03(\x0b\x32\x1a.hexi.marketplace.v1.Level\x12(\n\x04\x61sks\x18\x04 \x03(\x0b\x32\x1a.hexi.marketplace.v1.Level\x12\x1d\n\x15last_price_micro_yuan\x18\x05 \x01(\x03\x12\r\n\x05\x61t_ms\x18\x06 \x01(\x03*9\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SIDE_BUY\x10\x01\x12\r\n\tSIDE_SELL\x10\x02*z\n\x0bTimeInForce\x12\x1d\n\x19TIME_IN_FORCE_UNSPECIFIED\x10\x00\x12%\n!TIME_IN_FORCE_GOOD_TILL_CANCELLED\x10\x01\x12%\n!TIME_IN_FORCE_IMMEDIATE_OR_CANCEL\x10\x02*\xc3\x01\n\nOrderState\x12\x1b\n\x17ORDER_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10ORDER_STATE_OPEN\x10\x01\x12\x1d\n\x19ORDER_STATE_PARTLY_FILLED\x10\x02\x12\x16\n\x12ORDER_STATE_FILLED\x10\x03\x12\x19\n\x15ORDER_STATE_CANCELLED\x10\x04\x12\x17\n\x13ORDER_STATE_EXPIRED\x10\x05\x12\x17\n\x13ORDER_STATE_REFUSED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hexi.marketplace.v1.marketplace_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SIDE']._serialized_start=2024
-  _globals['_SIDE']._serialized_end=2081
-  _globals['_TIMEINFORCE']._serialized_start=2083
-  _globals['_TIMEINFORCE']._serialized_end=2205
-  _globals['_ORDERSTATE']._serialized_start=2208
-  _globals['_ORDERSTATE']._serialized_end=2403
+  _globals['_SIDE']._serialized_start=2340
+  _globals['_SIDE']._serialized_end=2397
+  _globals['_TIMEINFORCE']._serialized_start=2399
+  _globals['_TIMEINFORCE']._serialized_end=2521
+  _globals['_ORDERSTATE']._serialized_start=2524
+  _globals['_ORDERSTATE']._serialized_end=2719
   _globals['_PRODUCT']._serialized_start=92
   _globals['_PRODUCT']._serialized_end=239
   _globals['_ORDER']._serialized_start=242
   _globals['_ORDER']._serialized_end=522
   _globals['_ORDERPLACED']._serialized_start=524
-  _globals['_ORDERPLACED']._serialized_end=580
-  _globals['_CANCELPLACED']._serialized_start=582
-  _globals['_CANCELPLACED']._serialized_end=651
-  _globals['_GATECLOSED']._serialized_start=653
-  _globals['_GATECLOSED']._serialized_end=681
-  _globals['_ORDERCOMMAND']._serialized_start=684
-  _globals['_ORDERCOMMAND']._serialized_end=883
-  _globals['_TRADEAGREED']._serialized_start=886
-  _globals['_TRADEAGREED']._serialized_end=1211
-  _globals['_ORDERENDED']._serialized_start=1214
-  _globals['_ORDERENDED']._serialized_end=1405
-  _globals['_TRADERECORD']._serialized_start=1407
-  _globals['_TRADERECORD']._serialized_end=1530
-  _globals['_LEASEGRANTED']._serialized_start=1533
-  _globals['_LEASEGRANTED']._serialized_end=1771
-  _globals['_LEVEL']._serialized_start=1773
-  _globals['_LEVEL']._serialized_end=1837
-  _globals['_DEPTHCHANGED']._serialized_start=1840
-  _globals['_DEPTHCHANGED']._serialized_end=2022
+  _globals['_ORDERPLACED']._serialized_end=604
+  _globals['_HOLDINTENDED']._serialized_start=606
+  _globals['_HOLDINTENDED']._serialized_end=695
+  _globals['_ORDERABANDONED']._serialized_start=697
+  _globals['_ORDERABANDONED']._serialized_end=751
+  _globals['_CANCELPLACED']._serialized_start=753
+  _globals['_CANCELPLACED']._serialized_end=822
+  _globals['_GATECLOSED']._serialized_start=824
+  _globals['_GATECLOSED']._serialized_end=852
+  _globals['_ORDERCOMMAND']._serialized_start=855
+  _globals['_ORDERCOMMAND']._serialized_end=1163
+  _globals['_TRADEAGREED']._serialized_start=1166
+  _globals['_TRADEAGREED']._serialized_end=1491
+  _globals['_ORDERENDED']._serialized_start=1494
+  _globals['_ORDERENDED']._serialized_end=1721
+  _globals['_TRADERECORD']._serialized_start=1723
+  _globals['_TRADERECORD']._serialized_end=1846
+  _globals['_LEASEGRANTED']._serialized_start=1849
+  _globals['_LEASEGRANTED']._serialized_end=2087
+  _globals['_LEVEL']._serialized_start=2089
+  _globals['_LEVEL']._serialized_end=2153
+  _globals['_DEPTHCHANGED']._serialized_start=2156
+  _globals['_DEPTHCHANGED']._serialized_end=2338
 # @@protoc_insertion_point(module_scope)

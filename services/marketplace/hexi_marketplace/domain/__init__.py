@@ -1,0 +1,1 @@
+"""What the marketplace decides, without any I/O."""
