@@ -1,0 +1,27 @@
+"""Goal: no decision without something that holds it. Method: follow what each record names."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DECISIONS = sorted((ROOT / "contracts" / "decisions").glob("*.md"))
+ENFORCEMENT = re.compile(r"^##? *(Enforce\w*|Held by)\b.*?$(?P<body>.*)\Z", re.M | re.S | re.I)
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_names_the_file_that_holds_it(path: Path) -> None:
+    section = ENFORCEMENT.search(path.read_text())
+
+    assert section, "expected a last section 'Enforcement'"
+    named = re.findall(r"`([\w./*-]+/[\w.*-]+|[\w.-]+\.\w+|task)`", section["body"])
+    assert named, "expected at least one file in backticks"
+    missing = [name for name in named if not list(ROOT.glob(name))]
+    assert not missing
+
+
+def test_decisions_are_numbered_without_gaps_or_twins() -> None:
+    numbers = [int(path.name[:4]) for path in DECISIONS]
+
+    assert numbers == list(range(1, len(numbers) + 1))
