@@ -18,10 +18,10 @@ TRADERS = ("trader-river", "trader-desert")
 class Cast:
     """Everyone's identity by the name of their folder below the pki directory."""
 
-    by_name: dict[str, Identity]
+    pki_dir: Path
 
     def of(self, name: str) -> Identity:
-        return self.by_name[name]
+        return Identity.load(self.pki_dir, name)
 
 
 def people() -> dict[str, str]:
@@ -43,9 +43,6 @@ def people() -> dict[str, str]:
 def issue(pki_dir: Path) -> Cast:
     authority = LocalAuthority(pki_dir)
     authority.ensure_ca()
-    return Cast(
-        {
-            name: authority.issue(name, uri, common_name=name, valid_s=VALID_S)
-            for name, uri in people().items()
-        }
-    )
+    for name, uri in people().items():
+        authority.issue(name, uri, common_name=name, valid_s=VALID_S)
+    return Cast(pki_dir)

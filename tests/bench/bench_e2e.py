@@ -1,0 +1,132 @@
+"""SubmitWorkloads → placement record on Kafka, one scheduler worker, everything on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from aiokafka import ConsumerRecord
+from hexi.common.v1 import common_pb2
+from hexi.scheduler.v1 import scheduler_service_pb2 as pb
+from hexi.scheduler.v1 import workload_pb2
+from hexi_contracts import topics
+from hexi_kit import ids
+from hexi_kit.clock import SystemClock
+
+from tests.bench.figures import percentile, show
+from tests.bench.province import TENANT, Province, running
+
+SERVICES = ("inventory", "scheduler", "scheduler-worker")
+SERVERS = 12_000
+SATURATED_S = 60.0
+BATCH = 1_000
+IN_FLIGHT_MAX = 3
+STEADY_S, STEADY_WARM_S, STEADY_RATE, STEADY_BATCH = 30.0, 5.0, 1_000, 20
+SETTLE_S = 10.0
+
+clock = SystemClock()
+
+
+class Placements:
+    """When each placement id was first read back, and how many there are."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, float] = {}
+
+    def apply(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+        now_s = clock.real_monotonic_s()
+        for record in records:
+            mark = record.key.find(b"/p/")
+            if mark > 0:
+                self.seen.setdefault(record.key[mark + 3 :].decode(), now_s)
+
+
+def batch(size: int) -> list[workload_pb2.WorkloadSpec]:
+    spec = workload_pb2.WorkloadSpec(
+        name="bench",
+        template=workload_pb2.TEMPLATE_RENDER,
+        replicas=1,
+        resources=common_pb2.Resources(cpu_milli=1_000, memory_mib=512),
+        duration_s=3_600,
+    )
+    return [spec] * size
+
+
+async def submit(province: Province, size: int, key: str) -> list[str]:
+    stub = await province.doors.scheduler(f"tenant-{TENANT}")
+    request = pb.SubmitWorkloadsRequest(
+        idempotency_key=key, tenant_id=TENANT, workloads=batch(size)
+    )
+    return list((await stub.SubmitWorkloads(request, timeout=60)).workload_ids)
+
+
+async def steady(province: Province, placements: Placements) -> None:
+    """A fixed rate: latency from the call of SubmitWorkloads to the record read back."""
+    called: dict[str, float] = {}
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def one(number: int) -> None:
+        began_s = clock.real_monotonic_s()
+        for name in await submit(province, STEADY_BATCH, f"steady-{number}"):
+            called[ids.derive("placement", name, 1)] = began_s
+
+    began_s = clock.real_monotonic_s()
+    for number in range(int(STEADY_S * STEADY_RATE / STEADY_BATCH)):
+        due_s = began_s + number * STEADY_BATCH / STEADY_RATE
+        await asyncio.sleep(max(0.0, due_s - clock.real_monotonic_s()))
+        tasks.add(asyncio.create_task(one(number)))
+    await asyncio.gather(*tasks)
+    await asyncio.sleep(SETTLE_S)
+    warm_s = began_s + STEADY_WARM_S
+    waits_ms = [
+        1_000 * (placements.seen[p] - at_s)
+        for p, at_s in called.items()
+        if at_s >= warm_s and p in placements.seen
+    ]
+    unseen = sum(p not in placements.seen for p in called)
+    for percent in (50, 90, 99):
+        show(
+            f"e2e.latency_p{percent}_at_{STEADY_RATE}_per_s",
+            percentile(waits_ms, percent),
+            "ms",
+            workloads=len(waits_ms),
+            unplaced=unseen,
+        )
+
+
+async def saturated(province: Province, placements: Placements) -> None:
+    """As fast as it goes: the rate of placement records over a minute."""
+    gate = asyncio.Semaphore(IN_FLIGHT_MAX)
+    before = len(placements.seen)
+    began_s = clock.real_monotonic_s()
+    sent = 0
+
+    async def one(number: int) -> None:
+        try:
+            await submit(province, BATCH, f"saturated-{number}")
+        finally:
+            gate.release()
+
+    async with asyncio.TaskGroup() as group:
+        while clock.real_monotonic_s() - began_s < SATURATED_S:
+            await gate.acquire()
+            group.create_task(one(sent))
+            sent += 1
+    placed_in_time = len(placements.seen) - before
+    elapsed_s = clock.real_monotonic_s() - began_s
+    show("e2e.placements_per_s", placed_in_time / elapsed_s, "1/s", seconds=round(elapsed_s, 1))
+    show("e2e.submitted_per_s", sent * BATCH / elapsed_s, "1/s")
+
+
+async def run() -> None:
+    async with running(SERVICES) as province:
+        await province.admit(SERVERS)
+        placements = Placements()
+        tail = province.tail([topics.SCHEDULER_PLACEMENT], placements.apply)
+        await tail.caught_up.wait()
+        await steady(province, placements)
+        await saturated(province, placements)
+
+
+def main() -> None:
+    asyncio.run(run())

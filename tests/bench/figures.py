@@ -1,0 +1,20 @@
+"""One JSON line a figure, and what a list of latencies says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+
+def show(figure: str, value: float, unit: str, **more: object) -> None:
+    """Print one figure at once: a benchmark that is cut short has said what it knew."""
+    rounded = round(value, 3) if isinstance(value, float) else value
+    sys.stdout.write(json.dumps({"figure": figure, "value": rounded, "unit": unit, **more}) + "\n")
+    sys.stdout.flush()
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The value that `percent` of the sorted `values` do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]

@@ -1,0 +1,77 @@
+"""A province for benchmarks: the real services, the demo's sites, no agents."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hexi.inventory.v1 import inventory_service_pb2 as inventory
+from hexi.scheduler.v1 import scheduler_service_pb2 as scheduler
+from hexi_agent.fleet import make_server_set
+from hexi_demo import identities, province, setup
+from hexi_demo.doors import Doors
+from hexi_kit.kafka.tail import Apply, LogTail
+from hexi_kit.signing import fingerprint
+from hexi_local import LocalHexi, LocalOptions
+
+TENANT = "university"
+READY_POLL_S = 0.2
+
+
+@dataclass(slots=True)
+class Province:
+    """What a benchmark may touch."""
+
+    hexi: LocalHexi
+    doors: Doors
+    stack: AsyncExitStack
+    cast: identities.Cast
+
+    def tail(self, topics: Sequence, apply: Apply) -> LogTail:
+        """Follow topics as the supervisor, who may read all; ends with the province."""
+        tail = LogTail(self.hexi.kafka, self.cast.of("supervisor"), topics, apply)
+        task = asyncio.create_task(tail.run())
+        self.stack.callback(task.cancel)
+        return tail
+
+    async def admit(self, servers: int) -> None:
+        """Register, publish and admit the six sites; return when ROUTE can see them all."""
+        prints = {
+            f.site_id: fingerprint(self.cast.of(f"agent-{f.site_id}").certificate())
+            for f in province.SITES
+        }
+        await setup.admit_sites(self.doors, servers, prints)
+        operator = await self.doors.inventory("operator")
+        for facts in province.SITES:
+            server_set = make_server_set(
+                facts.site_id, province.servers_of(facts, servers), seed=1, host_server=False
+            )
+            await operator.PublishServerSet(
+                inventory.PublishServerSetRequest(
+                    idempotency_key=f"bench-{facts.site_id}", server_set=server_set
+                ),
+                timeout=60,
+            )
+        stub = await self.doors.scheduler(f"tenant-{TENANT}")
+        while True:
+            states = (await stub.ListSiteStates(scheduler.ListSiteStatesRequest())).sites
+            if sum(c.servers for s in states for c in s.classes) >= servers:
+                return
+            await asyncio.sleep(READY_POLL_S)
+
+
+@asynccontextmanager
+async def running(services: Sequence[str] | None) -> AsyncIterator[Province]:
+    """The named services on a fresh broker and database; everything is gone afterwards."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        hexi = await stack.enter_async_context(
+            LocalHexi(LocalOptions(state_dir=folder, services=services))
+        )
+        cast = identities.issue(folder / "pki")
+        doors = Doors(hexi.addresses, cast, stack)
+        yield Province(hexi, doors, stack, cast)
