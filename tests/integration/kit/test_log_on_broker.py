@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-
 from hexi_kit.clock import SystemClock
 from hexi_kit.ids import random_id
 from hexi_kit.kafka.admin import ensure_topics

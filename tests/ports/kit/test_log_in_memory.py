@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from hexi_kit.clock import SystemClock
 from hexi_kit.kafka.consumer import ConsumerGroup
 from hexi_kit.testing.broker import FakeBroker

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from hexi_contracts.topic import Topic
 
@@ -13,7 +14,7 @@ from hexi_kit.clock import SystemClock
 from hexi_kit.errors import Busy, Poison
 from hexi_kit.kafka.codec import decode_all
 from hexi_kit.kafka.consumer import ConsumerGroup, ConsumerOptions
-from hexi_kit.kafka.deadletter import DeadLetterBudget
+from hexi_kit.kafka.deadletter import DeadLetterBudget, DeadLetterBudgetExceeded
 from hexi_kit.kafka.ports import Handler, Marks, Partition, Publisher, RawRecord
 from hexi_kit.kafka.record import Outgoing, Record
 
@@ -46,11 +47,9 @@ class World:
     budget: DeadLetterBudget = field(default_factory=DeadLetterBudget)
 
     def group(
-        self, handler: Handler, marks: Marks | None = None, instance_id: str = "", **options: object
+        self, handler: Handler, marks: Marks | None = None, instance_id: str = ""
     ) -> ConsumerGroup:
-        chosen = ConsumerOptions(
-            "", None, "readers", [self.topic], instance_id, budget=self.budget, **options
-        )
+        chosen = ConsumerOptions("", None, "readers", [self.topic], instance_id, budget=self.budget)
         return self.join(
             chosen, handler, publisher=self.publisher, clock=SystemClock(), marks=marks
         )
@@ -184,12 +183,8 @@ class LogSuite:
         reason = await asyncio.wait_for(crashed, DEADLINE_S)
 
         assert "DeadLetterBudgetExceeded" in reason
-        try:
+        with pytest.raises(DeadLetterBudgetExceeded, match="expected at most 2 dead letters"):
             await group.stop()
-        except Exception as error:
-            assert "expected at most 2 dead letters" in str(error)
-        else:
-            raise AssertionError("expected stop to raise what crashed the consumer")
 
     async def test_marks_of_a_database_win_over_committed_offsets(self, world: World) -> None:
         reader = Reader(world.topic)
