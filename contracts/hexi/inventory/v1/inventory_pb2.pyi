@@ -3,7 +3,8 @@
 isort:skip_file
 A site's life: APPLIED (registered) -> CONFORMED (rules checked) -> ADMITTED (approved) <-> SUSPENDED -> WITHDRAWN.
 Legal: APPLIED->CONFORMED, CONFORMED->CONFORMED (checked again), CONFORMED->ADMITTED, ADMITTED->SUSPENDED,
-SUSPENDED->ADMITTED, any->WITHDRAWN. A server set is a revision: published whole, never edited.
+SUSPENDED->ADMITTED, any->WITHDRAWN. Changed facts or a failed check take CONFORMED back to APPLIED, and
+ADMITTED to SUSPENDED when a rule refuses what was approved. A server set is a revision: published whole, never edited.
 """
 
 from collections import abc as _abc
@@ -319,6 +320,7 @@ class RuleFinding(_message.Message):
     EFFECTIVE_FROM_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     PASSED_FIELD_NUMBER: _builtins.int
+    ADVISORY_FIELD_NUMBER: _builtins.int
     rule_id: _builtins.str
     subject: _builtins.str
     value: _builtins.str
@@ -327,6 +329,8 @@ class RuleFinding(_message.Message):
     effective_from: _builtins.str
     source: _builtins.str
     passed: _builtins.bool
+    advisory: _builtins.bool
+    """Told, but keeps nobody out: look at `passed` of the others only."""
     def __init__(
         self,
         *,
@@ -338,10 +342,11 @@ class RuleFinding(_message.Message):
         effective_from: _builtins.str = ...,
         source: _builtins.str = ...,
         passed: _builtins.bool = ...,
+        advisory: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective_from", b"effective_from", "limit", b"limit", "passed", b"passed", "rule_id", b"rule_id", "source", b"source", "subject", b"subject", "unit", b"unit", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advisory", b"advisory", "effective_from", b"effective_from", "limit", b"limit", "passed", b"passed", "rule_id", b"rule_id", "source", b"source", "subject", b"subject", "unit", b"unit", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

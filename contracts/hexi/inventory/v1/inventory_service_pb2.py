@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from hexi.inventory.v1 import inventory_pb2 as hexi_dot_inventory_dot_v1_dot_inventory__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)hexi/inventory/v1/inventory_service.proto\x12\x11hexi.inventory.v1\x1a!hexi/inventory/v1/inventory.proto\"U\n\x13RegisterSiteRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12%\n\x04site\x18\x02 \x01(\x0b\x32\x17.hexi.inventory.v1.Site\"I\n\x14RegisterSiteResponse\x12\x31\n\x08recorded\x18\x01 \x01(\x0b\x32\x1f.hexi.inventory.v1.SiteRecorded\"d\n\x17PublishServerSetRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x30\n\nserver_set\x18\x02 \x01(\x0b\x32\x1c.hexi.inventory.v1.ServerSet\"\x7f\n\x18PublishServerSetResponse\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0f\n\x07servers\x18\x03 \x01(\r\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x04 \x01(\r\x12\x0f\n\x07removed\x18\x05 \x01(\r\x12\x0f\n\x07\x63hanged\x18\x06 \x01(\r\">\n\x12\x43onformSiteRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0f\n\x07site_id\x18\x02 \x01(\t\"M\n\x13\x43onformSiteResponse\x12\x36\n\tadmission\x18\x01 \x01(\x0b\x32#.hexi.inventory.v1.AdmissionChanged\"\x84\x01\n\x16\x44\x65\x63ideAdmissionRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0f\n\x07site_id\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.hexi.inventory.v1.AdmissionState\x12\x0e\n\x06reason\x18\x04 \x01(\t\"Q\n\x17\x44\x65\x63ideAdmissionResponse\x12\x36\n\tadmission\x18\x01 \x01(\x0b\x32#.hexi.inventory.v1.AdmissionChanged\"3\n\x0eGetSiteRequest\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\"D\n\x0fGetSiteResponse\x12\x31\n\x08recorded\x18\x01 \x01(\x0b\x32\x1f.hexi.inventory.v1.SiteRecorded\"9\n\x10ListSitesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"\\\n\x11ListSitesResponse\x12.\n\x05sites\x18\x01 \x03(\x0b\x32\x1f.hexi.inventory.v1.SiteRecorded\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x13GetServerSetRequest\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\"H\n\x14GetServerSetResponse\x12\x30\n\nserver_set\x18\x01 \x01(\x0b\x32\x1c.hexi.inventory.v1.ServerSet\"O\n\x15ListAdmissionsRequest\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"j\n\x16ListAdmissionsResponse\x12\x37\n\nadmissions\x18\x01 \x03(\x0b\x32#.hexi.inventory.v1.AdmissionChanged\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9a\x06\n\x10InventoryService\x12_\n\x0cRegisterSite\x12&.hexi.inventory.v1.RegisterSiteRequest\x1a\'.hexi.inventory.v1.RegisterSiteResponse\x12k\n\x10PublishServerSet\x12*.hexi.inventory.v1.PublishServerSetRequest\x1a+.hexi.inventory.v1.PublishServerSetResponse\x12\\\n\x0b\x43onformSite\x12%.hexi.inventory.v1.ConformSiteRequest\x1a&.hexi.inventory.v1.ConformSiteResponse\x12h\n\x0f\x44\x65\x63ideAdmission\x12).hexi.inventory.v1.DecideAdmissionRequest\x1a*.hexi.inventory.v1.DecideAdmissionResponse\x12P\n\x07GetSite\x12!.hexi.inventory.v1.GetSiteRequest\x1a\".hexi.inventory.v1.GetSiteResponse\x12V\n\tListSites\x12#.hexi.inventory.v1.ListSitesRequest\x1a$.hexi.inventory.v1.ListSitesResponse\x12_\n\x0cGetServerSet\x12&.hexi.inventory.v1.GetServerSetRequest\x1a\'.hexi.inventory.v1.GetServerSetResponse\x12\x65\n\x0eListAdmissions\x12(.hexi.inventory.v1.ListAdmissionsRequest\x1a).hexi.inventory.v1.ListAdmissionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)hexi/inventory/v1/inventory_service.proto\x12\x11hexi.inventory.v1\x1a!hexi/inventory/v1/inventory.proto\"l\n\x13RegisterSiteRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12%\n\x04site\x18\x02 \x01(\x0b\x32\x17.hexi.inventory.v1.Site\x12\x15\n\rvalid_from_ms\x18\x03 \x01(\x03\"I\n\x14RegisterSiteResponse\x12\x31\n\x08recorded\x18\x01 \x01(\x0b\x32\x1f.hexi.inventory.v1.SiteRecorded\"d\n\x17PublishServerSetRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x30\n\nserver_set\x18\x02 \x01(\x0b\x32\x1c.hexi.inventory.v1.ServerSet\"\x7f\n\x18PublishServerSetResponse\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0f\n\x07servers\x18\x03 \x01(\r\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x04 \x01(\r\x12\x0f\n\x07removed\x18\x05 \x01(\r\x12\x0f\n\x07\x63hanged\x18\x06 \x01(\r\">\n\x12\x43onformSiteRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0f\n\x07site_id\x18\x02 \x01(\t\"M\n\x13\x43onformSiteResponse\x12\x36\n\tadmission\x18\x01 \x01(\x0b\x32#.hexi.inventory.v1.AdmissionChanged\"\x84\x01\n\x16\x44\x65\x63ideAdmissionRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0f\n\x07site_id\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.hexi.inventory.v1.AdmissionState\x12\x0e\n\x06reason\x18\x04 \x01(\t\"Q\n\x17\x44\x65\x63ideAdmissionResponse\x12\x36\n\tadmission\x18\x01 \x01(\x0b\x32#.hexi.inventory.v1.AdmissionChanged\"`\n\x0eGetSiteRequest\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x13\n\x0bvalid_at_ms\x18\x03 \x01(\x03\x12\x16\n\x0erecorded_at_ms\x18\x04 \x01(\x03\"D\n\x0fGetSiteResponse\x12\x31\n\x08recorded\x18\x01 \x01(\x0b\x32\x1f.hexi.inventory.v1.SiteRecorded\"9\n\x10ListSitesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"\\\n\x11ListSitesResponse\x12.\n\x05sites\x18\x01 \x03(\x0b\x32\x1f.hexi.inventory.v1.SiteRecorded\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x13GetServerSetRequest\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\"H\n\x14GetServerSetResponse\x12\x30\n\nserver_set\x18\x01 \x01(\x0b\x32\x1c.hexi.inventory.v1.ServerSet\"O\n\x15ListAdmissionsRequest\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"j\n\x16ListAdmissionsResponse\x12\x37\n\nadmissions\x18\x01 \x03(\x0b\x32#.hexi.inventory.v1.AdmissionChanged\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9a\x06\n\x10InventoryService\x12_\n\x0cRegisterSite\x12&.hexi.inventory.v1.RegisterSiteRequest\x1a\'.hexi.inventory.v1.RegisterSiteResponse\x12k\n\x10PublishServerSet\x12*.hexi.inventory.v1.PublishServerSetRequest\x1a+.hexi.inventory.v1.PublishServerSetResponse\x12\\\n\x0b\x43onformSite\x12%.hexi.inventory.v1.ConformSiteRequest\x1a&.hexi.inventory.v1.ConformSiteResponse\x12h\n\x0f\x44\x65\x63ideAdmission\x12).hexi.inventory.v1.DecideAdmissionRequest\x1a*.hexi.inventory.v1.DecideAdmissionResponse\x12P\n\x07GetSite\x12!.hexi.inventory.v1.GetSiteRequest\x1a\".hexi.inventory.v1.GetSiteResponse\x12V\n\tListSites\x12#.hexi.inventory.v1.ListSitesRequest\x1a$.hexi.inventory.v1.ListSitesResponse\x12_\n\x0cGetServerSet\x12&.hexi.inventory.v1.GetServerSetRequest\x1a\'.hexi.inventory.v1.GetServerSetResponse\x12\x65\n\x0eListAdmissions\x12(.hexi.inventory.v1.ListAdmissionsRequest\x1a).hexi.inventory.v1.ListAdmissionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,37 +33,37 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hexi.inventory.v1.inventory
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REGISTERSITEREQUEST']._serialized_start=99
-  _globals['_REGISTERSITEREQUEST']._serialized_end=184
-  _globals['_REGISTERSITERESPONSE']._serialized_start=186
-  _globals['_REGISTERSITERESPONSE']._serialized_end=259
-  _globals['_PUBLISHSERVERSETREQUEST']._serialized_start=261
-  _globals['_PUBLISHSERVERSETREQUEST']._serialized_end=361
-  _globals['_PUBLISHSERVERSETRESPONSE']._serialized_start=363
-  _globals['_PUBLISHSERVERSETRESPONSE']._serialized_end=490
-  _globals['_CONFORMSITEREQUEST']._serialized_start=492
-  _globals['_CONFORMSITEREQUEST']._serialized_end=554
-  _globals['_CONFORMSITERESPONSE']._serialized_start=556
-  _globals['_CONFORMSITERESPONSE']._serialized_end=633
-  _globals['_DECIDEADMISSIONREQUEST']._serialized_start=636
-  _globals['_DECIDEADMISSIONREQUEST']._serialized_end=768
-  _globals['_DECIDEADMISSIONRESPONSE']._serialized_start=770
-  _globals['_DECIDEADMISSIONRESPONSE']._serialized_end=851
-  _globals['_GETSITEREQUEST']._serialized_start=853
-  _globals['_GETSITEREQUEST']._serialized_end=904
-  _globals['_GETSITERESPONSE']._serialized_start=906
-  _globals['_GETSITERESPONSE']._serialized_end=974
-  _globals['_LISTSITESREQUEST']._serialized_start=976
-  _globals['_LISTSITESREQUEST']._serialized_end=1033
-  _globals['_LISTSITESRESPONSE']._serialized_start=1035
-  _globals['_LISTSITESRESPONSE']._serialized_end=1127
-  _globals['_GETSERVERSETREQUEST']._serialized_start=1129
-  _globals['_GETSERVERSETREQUEST']._serialized_end=1185
-  _globals['_GETSERVERSETRESPONSE']._serialized_start=1187
-  _globals['_GETSERVERSETRESPONSE']._serialized_end=1259
-  _globals['_LISTADMISSIONSREQUEST']._serialized_start=1261
-  _globals['_LISTADMISSIONSREQUEST']._serialized_end=1340
-  _globals['_LISTADMISSIONSRESPONSE']._serialized_start=1342
-  _globals['_LISTADMISSIONSRESPONSE']._serialized_end=1448
-  _globals['_INVENTORYSERVICE']._serialized_start=1451
-  _globals['_INVENTORYSERVICE']._serialized_end=2245
+  _globals['_REGISTERSITEREQUEST']._serialized_end=207
+  _globals['_REGISTERSITERESPONSE']._serialized_start=209
+  _globals['_REGISTERSITERESPONSE']._serialized_end=282
+  _globals['_PUBLISHSERVERSETREQUEST']._serialized_start=284
+  _globals['_PUBLISHSERVERSETREQUEST']._serialized_end=384
+  _globals['_PUBLISHSERVERSETRESPONSE']._serialized_start=386
+  _globals['_PUBLISHSERVERSETRESPONSE']._serialized_end=513
+  _globals['_CONFORMSITEREQUEST']._serialized_start=515
+  _globals['_CONFORMSITEREQUEST']._serialized_end=577
+  _globals['_CONFORMSITERESPONSE']._serialized_start=579
+  _globals['_CONFORMSITERESPONSE']._serialized_end=656
+  _globals['_DECIDEADMISSIONREQUEST']._serialized_start=659
+  _globals['_DECIDEADMISSIONREQUEST']._serialized_end=791
+  _globals['_DECIDEADMISSIONRESPONSE']._serialized_start=793
+  _globals['_DECIDEADMISSIONRESPONSE']._serialized_end=874
+  _globals['_GETSITEREQUEST']._serialized_start=876
+  _globals['_GETSITEREQUEST']._serialized_end=972
+  _globals['_GETSITERESPONSE']._serialized_start=974
+  _globals['_GETSITERESPONSE']._serialized_end=1042
+  _globals['_LISTSITESREQUEST']._serialized_start=1044
+  _globals['_LISTSITESREQUEST']._serialized_end=1101
+  _globals['_LISTSITESRESPONSE']._serialized_start=1103
+  _globals['_LISTSITESRESPONSE']._serialized_end=1195
+  _globals['_GETSERVERSETREQUEST']._serialized_start=1197
+  _globals['_GETSERVERSETREQUEST']._serialized_end=1253
+  _globals['_GETSERVERSETRESPONSE']._serialized_start=1255
+  _globals['_GETSERVERSETRESPONSE']._serialized_end=1327
+  _globals['_LISTADMISSIONSREQUEST']._serialized_start=1329
+  _globals['_LISTADMISSIONSREQUEST']._serialized_end=1408
+  _globals['_LISTADMISSIONSRESPONSE']._serialized_start=1410
+  _globals['_LISTADMISSIONSRESPONSE']._serialized_end=1516
+  _globals['_INVENTORYSERVICE']._serialized_start=1519
+  _globals['_INVENTORYSERVICE']._serialized_end=2313
 # @@protoc_insertion_point(module_scope)

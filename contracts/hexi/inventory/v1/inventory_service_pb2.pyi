@@ -25,7 +25,10 @@ class RegisterSiteRequest(_message.Message):
 
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     SITE_FIELD_NUMBER: _builtins.int
+    VALID_FROM_MS_FIELD_NUMBER: _builtins.int
     idempotency_key: _builtins.str
+    valid_from_ms: _builtins.int
+    """Since when the facts hold; 0 means since now."""
     @_builtins.property
     def site(self) -> _inventory_pb2.Site: ...
     def __init__(
@@ -33,10 +36,11 @@ class RegisterSiteRequest(_message.Message):
         *,
         idempotency_key: _builtins.str = ...,
         site: _inventory_pb2.Site | None = ...,
+        valid_from_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["site", b"site"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "site", b"site"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "site", b"site", "valid_from_ms", b"valid_from_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -217,18 +221,26 @@ class GetSiteRequest(_message.Message):
 
     SITE_ID_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    VALID_AT_MS_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_MS_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     revision: _builtins.int
     """0 means the newest."""
+    valid_at_ms: _builtins.int
+    """What held at this time; 0 means now. Not together with revision."""
+    recorded_at_ms: _builtins.int
+    """What was known at this time; 0 means now. Not together with revision."""
     def __init__(
         self,
         *,
         site_id: _builtins.str = ...,
         revision: _builtins.int = ...,
+        valid_at_ms: _builtins.int = ...,
+        recorded_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "site_id", b"site_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recorded_at_ms", b"recorded_at_ms", "revision", b"revision", "site_id", b"site_id", "valid_at_ms", b"valid_at_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

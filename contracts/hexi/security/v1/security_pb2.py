@@ -24,21 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fhexi/security/v1/security.proto\x12\x10hexi.security.v1\"Q\n\x08\x44\x65\x61\x64line\x12\x0f\n\x07rule_id\x18\x01 \x01(\t\x12\x11\n\taddressee\x18\x02 \x01(\t\x12\x11\n\tdue_at_ms\x18\x03 \x01(\x03\x12\x0e\n\x06source\x18\x04 \x01(\t\"\xd6\x02\n\x08Incident\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x0f\n\x07site_id\x18\x02 \x01(\t\x12\x0f\n\x07rule_id\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12,\n\x08severity\x18\x05 \x01(\x0e\x32\x1a.hexi.security.v1.Severity\x12.\n\x05state\x18\x06 \x01(\x0e\x32\x1f.hexi.security.v1.IncidentState\x12\x14\n\x0copened_at_ms\x18\x07 \x01(\x03\x12-\n\tdeadlines\x18\x08 \x03(\x0b\x32\x1a.hexi.security.v1.Deadline\x12\x13\n\x0b\x66inding_ids\x18\t \x03(\t\x12\x15\n\rdirective_ids\x18\n \x03(\t\x12\x14\n\x0c\x63losed_at_ms\x18\x0b \x01(\x03\x12\x11\n\tclosed_by\x18\x0c \x01(\t\x12\x0c\n\x04note\x18\r \x01(\t\"\xa5\x01\n\x0f\x44irectiveIssued\x12\x14\n\x0c\x64irective_id\x18\x01 \x01(\t\x12\x0f\n\x07site_id\x18\x02 \x01(\t\x12\r\n\x05racks\x18\x03 \x03(\t\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x13\n\x0bincident_id\x18\x06 \x01(\t\x12\x11\n\tissued_by\x18\x07 \x01(\t\x12\x14\n\x0cissued_at_ms\x18\x08 \x01(\x03*u\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cSEVERITY_LOW\x10\x01\x12\x13\n\x0fSEVERITY_MEDIUM\x10\x02\x12\x11\n\rSEVERITY_HIGH\x10\x03\x12\x15\n\x11SEVERITY_CRITICAL\x10\x04*\xa2\x01\n\rIncidentState\x12\x1e\n\x1aINCIDENT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13INCIDENT_STATE_OPEN\x10\x01\x12\x1f\n\x1bINCIDENT_STATE_ACKNOWLEDGED\x10\x02\x12\x1c\n\x18INCIDENT_STATE_CONTAINED\x10\x03\x12\x19\n\x15INCIDENT_STATE_CLOSED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fhexi/security/v1/security.proto\x12\x10hexi.security.v1\"b\n\x08\x44\x65\x61\x64line\x12\x0f\n\x07rule_id\x18\x01 \x01(\t\x12\x11\n\taddressee\x18\x02 \x01(\t\x12\x11\n\tdue_at_ms\x18\x03 \x01(\x03\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0f\n\x07overdue\x18\x05 \x01(\x08\"\xd2\x03\n\x08Incident\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x0f\n\x07site_id\x18\x02 \x01(\t\x12\x0f\n\x07rule_id\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12,\n\x08severity\x18\x05 \x01(\x0e\x32\x1a.hexi.security.v1.Severity\x12.\n\x05state\x18\x06 \x01(\x0e\x32\x1f.hexi.security.v1.IncidentState\x12\x14\n\x0copened_at_ms\x18\x07 \x01(\x03\x12-\n\tdeadlines\x18\x08 \x03(\x0b\x32\x1a.hexi.security.v1.Deadline\x12\x13\n\x0b\x66inding_ids\x18\t \x03(\t\x12\x15\n\rdirective_ids\x18\n \x03(\t\x12\x14\n\x0c\x63losed_at_ms\x18\x0b \x01(\x03\x12\x11\n\tclosed_by\x18\x0c \x01(\t\x12\x0c\n\x04note\x18\r \x01(\t\x12\x16\n\x0eproposed_racks\x18\x0e \x03(\t\x12\x17\n\x0f\x61\x63knowledged_by\x18\x0f \x01(\t\x12\x1a\n\x12\x61\x63knowledged_at_ms\x18\x10 \x01(\x03\x12\x14\n\x0c\x63ontained_by\x18\x11 \x01(\t\x12\x17\n\x0f\x63ontained_at_ms\x18\x12 \x01(\x03\"\xa5\x01\n\x0f\x44irectiveIssued\x12\x14\n\x0c\x64irective_id\x18\x01 \x01(\t\x12\x0f\n\x07site_id\x18\x02 \x01(\t\x12\r\n\x05racks\x18\x03 \x03(\t\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x13\n\x0bincident_id\x18\x06 \x01(\t\x12\x11\n\tissued_by\x18\x07 \x01(\t\x12\x14\n\x0cissued_at_ms\x18\x08 \x01(\x03*u\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cSEVERITY_LOW\x10\x01\x12\x13\n\x0fSEVERITY_MEDIUM\x10\x02\x12\x11\n\rSEVERITY_HIGH\x10\x03\x12\x15\n\x11SEVERITY_CRITICAL\x10\x04*\xa2\x01\n\rIncidentState\x12\x1e\n\x1aINCIDENT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13INCIDENT_STATE_OPEN\x10\x01\x12\x1f\n\x1bINCIDENT_STATE_ACKNOWLEDGED\x10\x02\x12\x1c\n\x18INCIDENT_STATE_CONTAINED\x10\x03\x12\x19\n\x15INCIDENT_STATE_CLOSED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hexi.security.v1.security_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEVERITY']._serialized_start=649
-  _globals['_SEVERITY']._serialized_end=766
-  _globals['_INCIDENTSTATE']._serialized_start=769
-  _globals['_INCIDENTSTATE']._serialized_end=931
+  _globals['_SEVERITY']._serialized_start=790
+  _globals['_SEVERITY']._serialized_end=907
+  _globals['_INCIDENTSTATE']._serialized_start=910
+  _globals['_INCIDENTSTATE']._serialized_end=1072
   _globals['_DEADLINE']._serialized_start=53
-  _globals['_DEADLINE']._serialized_end=134
-  _globals['_INCIDENT']._serialized_start=137
-  _globals['_INCIDENT']._serialized_end=479
-  _globals['_DIRECTIVEISSUED']._serialized_start=482
-  _globals['_DIRECTIVEISSUED']._serialized_end=647
+  _globals['_DEADLINE']._serialized_end=151
+  _globals['_INCIDENT']._serialized_start=154
+  _globals['_INCIDENT']._serialized_end=620
+  _globals['_DIRECTIVEISSUED']._serialized_start=623
+  _globals['_DIRECTIVEISSUED']._serialized_end=788
 # @@protoc_insertion_point(module_scope)

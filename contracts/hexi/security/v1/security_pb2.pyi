@@ -71,10 +71,13 @@ class Deadline(_message.Message):
     ADDRESSEE_FIELD_NUMBER: _builtins.int
     DUE_AT_MS_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
     rule_id: _builtins.str
     addressee: _builtins.str
     due_at_ms: _builtins.int
     source: _builtins.str
+    overdue: _builtins.bool
+    """Now is later, and the incident is not closed."""
     def __init__(
         self,
         *,
@@ -82,10 +85,11 @@ class Deadline(_message.Message):
         addressee: _builtins.str = ...,
         due_at_ms: _builtins.int = ...,
         source: _builtins.str = ...,
+        overdue: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addressee", b"addressee", "due_at_ms", b"due_at_ms", "rule_id", b"rule_id", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addressee", b"addressee", "due_at_ms", b"due_at_ms", "overdue", b"overdue", "rule_id", b"rule_id", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -108,6 +112,11 @@ class Incident(_message.Message):
     CLOSED_AT_MS_FIELD_NUMBER: _builtins.int
     CLOSED_BY_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    PROPOSED_RACKS_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_BY_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_AT_MS_FIELD_NUMBER: _builtins.int
+    CONTAINED_BY_FIELD_NUMBER: _builtins.int
+    CONTAINED_AT_MS_FIELD_NUMBER: _builtins.int
     incident_id: _builtins.str
     site_id: _builtins.str
     rule_id: _builtins.str
@@ -118,12 +127,20 @@ class Incident(_message.Message):
     closed_at_ms: _builtins.int
     closed_by: _builtins.str
     note: _builtins.str
+    acknowledged_by: _builtins.str
+    acknowledged_at_ms: _builtins.int
+    contained_by: _builtins.str
+    contained_at_ms: _builtins.int
     @_builtins.property
     def deadlines(self) -> _containers.RepeatedCompositeFieldContainer[Global___Deadline]: ...
     @_builtins.property
     def finding_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def directive_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def proposed_racks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Racks a rule wants in quarantine, but more than it may take by itself: the SOC decides."""
+
     def __init__(
         self,
         *,
@@ -140,10 +157,15 @@ class Incident(_message.Message):
         closed_at_ms: _builtins.int = ...,
         closed_by: _builtins.str = ...,
         note: _builtins.str = ...,
+        proposed_racks: _abc.Iterable[_builtins.str] | None = ...,
+        acknowledged_by: _builtins.str = ...,
+        acknowledged_at_ms: _builtins.int = ...,
+        contained_by: _builtins.str = ...,
+        contained_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_at_ms", b"closed_at_ms", "closed_by", b"closed_by", "deadlines", b"deadlines", "directive_ids", b"directive_ids", "finding_ids", b"finding_ids", "incident_id", b"incident_id", "note", b"note", "opened_at_ms", b"opened_at_ms", "rule_id", b"rule_id", "severity", b"severity", "site_id", b"site_id", "state", b"state", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_at_ms", b"acknowledged_at_ms", "acknowledged_by", b"acknowledged_by", "closed_at_ms", b"closed_at_ms", "closed_by", b"closed_by", "contained_at_ms", b"contained_at_ms", "contained_by", b"contained_by", "deadlines", b"deadlines", "directive_ids", b"directive_ids", "finding_ids", b"finding_ids", "incident_id", b"incident_id", "note", b"note", "opened_at_ms", b"opened_at_ms", "proposed_racks", b"proposed_racks", "rule_id", b"rule_id", "severity", b"severity", "site_id", b"site_id", "state", b"state", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -245,11 +245,14 @@ class GetAccountingResponse(_message.Message):
     UNMATCHED_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     SHED_FIELD_NUMBER: _builtins.int
+    TOPICS_FIELD_NUMBER: _builtins.int
     events_in: _builtins.int
     matched: _builtins.int
     unmatched: _builtins.int
     refused: _builtins.int
     shed: _builtins.int
+    @_builtins.property
+    def topics(self) -> _containers.RepeatedCompositeFieldContainer[Global___TopicAccount]: ...
     def __init__(
         self,
         *,
@@ -258,11 +261,48 @@ class GetAccountingResponse(_message.Message):
         unmatched: _builtins.int = ...,
         refused: _builtins.int = ...,
         shed: _builtins.int = ...,
+        topics: _abc.Iterable[Global___TopicAccount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events_in", b"events_in", "matched", b"matched", "refused", b"refused", "shed", b"shed", "unmatched", b"unmatched"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events_in", b"events_in", "matched", b"matched", "refused", b"refused", "shed", b"shed", "topics", b"topics", "unmatched", b"unmatched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetAccountingResponse: _TypeAlias = GetAccountingResponse  # noqa: Y015
+
+@_typing.final
+class TopicAccount(_message.Message):
+    """The same sum for one topic."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: _builtins.int
+    EVENTS_IN_FIELD_NUMBER: _builtins.int
+    MATCHED_FIELD_NUMBER: _builtins.int
+    UNMATCHED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    SHED_FIELD_NUMBER: _builtins.int
+    topic: _builtins.str
+    events_in: _builtins.int
+    matched: _builtins.int
+    unmatched: _builtins.int
+    refused: _builtins.int
+    shed: _builtins.int
+    def __init__(
+        self,
+        *,
+        topic: _builtins.str = ...,
+        events_in: _builtins.int = ...,
+        matched: _builtins.int = ...,
+        unmatched: _builtins.int = ...,
+        refused: _builtins.int = ...,
+        shed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events_in", b"events_in", "matched", b"matched", "refused", b"refused", "shed", b"shed", "topic", b"topic", "unmatched", b"unmatched"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TopicAccount: _TypeAlias = TopicAccount  # noqa: Y015
