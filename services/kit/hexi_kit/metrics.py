@@ -13,10 +13,12 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
-Gauge = metrics._Gauge
+_Gauge = metrics._Gauge
 
 _DECLARATIONS = Path(hexi_contracts.__file__).parent.parent / "telemetry" / "metrics.yaml"
 _METER = "hexi"
+# An absent collector may not keep a process from ending in time.
+_EXPORT_TIMEOUT_S = 2
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def configure(service: str, exporter: str) -> None:
     else:
         # Imported by name: the exporter is an extra that most installations do without.
         otlp = import_module("opentelemetry.exporter.otlp.proto.grpc.metric_exporter")
-        reader = PeriodicExportingMetricReader(otlp.OTLPMetricExporter())
+        reader = PeriodicExportingMetricReader(otlp.OTLPMetricExporter(timeout=_EXPORT_TIMEOUT_S))
     resource = Resource.create({"service.name": service})
     metrics.set_meter_provider(MeterProvider([reader], resource=resource))
 
@@ -61,7 +63,7 @@ def histogram(name: str) -> Histogram:
 
 
 @cache
-def gauge(name: str) -> Gauge:
+def gauge(name: str) -> _Gauge:
     declared = _declared(name, "gauge")
     return metrics.get_meter(_METER).create_gauge(name, declared.unit, declared.description)
 

@@ -19,6 +19,8 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags
 from hexi_kit.ids import random_hex
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+# An absent collector may not keep a process from ending in time.
+_EXPORT_TIMEOUT_S = 2
 _current: ContextVar[str] = ContextVar("traceparent", default="")
 
 
@@ -38,7 +40,9 @@ def configure(service: str, exporter: str) -> None:
     else:
         # Imported by name: the exporter is an extra that most installations do without.
         otlp = import_module("opentelemetry.exporter.otlp.proto.grpc.trace_exporter")
-        provider.add_span_processor(BatchSpanProcessor(otlp.OTLPSpanExporter()))
+        provider.add_span_processor(
+            BatchSpanProcessor(otlp.OTLPSpanExporter(timeout=_EXPORT_TIMEOUT_S))
+        )
     use_provider(provider)
 
 

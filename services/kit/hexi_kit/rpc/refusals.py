@@ -2,23 +2,27 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from hexi_kit.clock import Clock
 from hexi_kit.logs import get_logger
 from hexi_kit.metrics import counter
+from hexi_kit.tracing import current_traceparent
 
 _WAITING_MAX = 1_000
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """`kind`: unauthenticated, permission-denied or handshake."""
+    """`kind`: unauthenticated, permission-denied or handshake; `peer` is host:port."""
 
     kind: str
     principal: str
     method: str
     reason: str
     peer: str
+    at_ms: int = 0
+    traceparent: str = ""
 
 
 OnRefused = Callable[[Refusal], Awaitable[None]]
@@ -27,7 +31,8 @@ OnRefused = Callable[[Refusal], Awaitable[None]]
 class Refusals:
     """A bounded queue before the callback; what does not fit is counted, not waited for."""
 
-    def __init__(self, on_refused: OnRefused | None) -> None:
+    def __init__(self, on_refused: OnRefused | None, clock: Clock) -> None:
+        self._clock = clock
         self._on_refused = on_refused
         self._waiting: asyncio.Queue[Refusal] = asyncio.Queue(_WAITING_MAX)
         self._task: asyncio.Task[None] | None = None
@@ -55,7 +60,9 @@ class Refusals:
         if self._on_refused is None:
             return
         try:
-            self._waiting.put_nowait(refusal)
+            # Dated and traced here: who tells it later runs outside of the call.
+            at_ms, trace = self._clock.now_ms(), current_traceparent()
+            self._waiting.put_nowait(replace(refusal, at_ms=at_ms, traceparent=trace))
         except asyncio.QueueFull:
             counter("rpc.refusals_shed").add(1)
 

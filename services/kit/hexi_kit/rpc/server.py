@@ -11,6 +11,7 @@ from hexi_kit.clock import Clock, SystemClock
 from hexi_kit.health import Readiness
 from hexi_kit.identity.authorize import Authorizer
 from hexi_kit.identity.identity import Identity
+from hexi_kit.logs import get_logger
 from hexi_kit.rpc.gate import Gate, GateKeeper
 from hexi_kit.rpc.health import HealthServicer
 from hexi_kit.rpc.limits import CALLS_AT_ONCE_MAX, MESSAGE_BYTES_MAX, METADATA_BYTES_MAX
@@ -26,7 +27,7 @@ Registration = tuple[Callable[[Any, Any], None], object]
 
 @dataclass(frozen=True)
 class RpcOptions:
-    """`service_name` is for logs; `clock` is the event clock, certificates go by real time."""
+    """`clock` dates refusals; certificates go by real time whatever it says."""
 
     listen: str
     identity: Identity
@@ -43,7 +44,7 @@ class RpcServer:
     def __init__(self, options: RpcOptions, registrations: Sequence[Registration]) -> None:
         self._options = options
         self._registrations = registrations
-        self._refusals = Refusals(options.on_refused)
+        self._refusals = Refusals(options.on_refused, options.clock)
         self._server: grpc.aio.Server | None = None
         self._turnstile: Turnstile | None = None
         self.port = 0
@@ -79,6 +80,7 @@ class RpcServer:
         await server.start()
         turnstile.start(self.inner_port)
         self._server, self._turnstile = server, turnstile
+        get_logger().info("rpc.listening", rpc=options.service_name, port=self.port)
 
     async def stop(self) -> None:
         if self._server is not None and self._turnstile is not None:
