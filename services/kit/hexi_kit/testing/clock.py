@@ -12,6 +12,7 @@ class ManualClock:
         self._now_ms = now_ms
         self._order = count()
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._more = asyncio.Event()
 
     def now_ms(self) -> int:
         return self._now_ms
@@ -23,6 +24,7 @@ class ManualClock:
         wake_at_ms = self._now_ms + round(seconds * 1_000)
         woken = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (wake_at_ms, next(self._order), woken))
+        self._more.set()
         await woken
 
     def advance(self, ms: int) -> None:
@@ -33,6 +35,10 @@ class ManualClock:
                 woken.set_result(None)
 
     async def until_sleepers(self, number: int) -> None:
-        """Let other tasks run until so many of them sleep."""
-        while sum(not woken.done() for _, _, woken in self._sleepers) < number:  # noqa: ASYNC110
-            await asyncio.sleep(0)  # hands on the turn, waits for no time
+        """Wait until so many tasks sleep on this clock."""
+        while self._asleep() < number:
+            self._more.clear()
+            await self._more.wait()
+
+    def _asleep(self) -> int:
+        return sum(not woken.done() for _, _, woken in self._sleepers)
