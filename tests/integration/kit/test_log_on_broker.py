@@ -20,15 +20,15 @@ pytestmark = pytest.mark.integration
 async def world(kafka) -> AsyncIterator[World]:
     run = random_id()
     topic = topic_named(f"kit.note-{run}.v1")
-    await ensure_topics(kafka.bootstrap, kafka.identity, [topic])
-    producer = EventProducer(kafka.bootstrap, kafka.identity, "kit", SystemClock())
+    await ensure_topics(kafka.bootstrap, kafka.supervisor, [topic])
+    producer = EventProducer(kafka.bootstrap, kafka.supervisor, "kit", SystemClock())
     await producer.start()
 
     def join(options: ConsumerOptions, handler: object, **rest: object) -> ConsumerGroup:
         mine = replace(
             options,
             bootstrap=kafka.bootstrap,
-            identity=kafka.identity,
+            identity=kafka.supervisor,
             group=f"{options.group}-{run}",
         )
         return ConsumerGroup(mine, handler, **rest)
