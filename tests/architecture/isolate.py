@@ -39,8 +39,10 @@ def stands_alone(service: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": folder}
         environment.pop("VIRTUAL_ENV", None)
-        sync = ["uv", "sync", "-q", "--package", f"hexi-{service}", "--exact", "--no-default-groups"]
-        if subprocess.run(sync, cwd=ROOT, env=environment, check=False).returncode:
+        only = ["--package", f"hexi-{service}", "--exact", "--no-default-groups"]
+        if subprocess.run(
+            ["uv", "sync", "-q", *only], cwd=ROOT, env=environment, check=False
+        ).returncode:
             return False
         python = str(Path(folder) / "bin" / "python")
         probe = [python, "-c", PROBE, own, *names.values()]

@@ -64,8 +64,11 @@ class EmbeddedPostgres:
     async def start(self) -> None:
         """Return when it answers and every service has its role and schema."""
         self._port = self._port or free_ports(1)[0]
+        user = _unprivileged_user()
         if not (self._data / "PG_VERSION").exists():
-            await self._init()
+            await self._init(user)
+        if user is not None:
+            _open_the_way(self._data, user)
         self.child = await Child.start(self._command())
         self.on_spawn()
         try:
@@ -104,14 +107,14 @@ class EmbeddedPostgres:
         await connection.close()
         return True
 
-    async def _init(self) -> None:
+    async def _init(self, user: str | None) -> None:
         shutil.rmtree(self._data, ignore_errors=True)
         self._data.mkdir(parents=True, mode=0o700)
-        user = _unprivileged_user()
+        if user is not None:
+            _open_the_way(self._data, user)
         password_file = self._data.parent / "postgres-password"
         write_whole(password_file, self._state.password(OWNER), mode=0o600)
         if user is not None:
-            _open_the_way(self._data, user)
             os.chown(password_file, pwd.getpwnam(user).pw_uid, -1)
         arguments = ["-D", str(self._data), "-U", OWNER, f"--pwfile={password_file}"]
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]

@@ -15,7 +15,7 @@ from hexi_kit.identity import Identity
 from hexi_kit.rpc.channel import open_channel
 
 from hexi_local.child import Child, Command
-from hexi_local.network import listens, until
+from hexi_local.network import until
 
 START_TIMEOUT_S = 60.0
 HEALTH_TIMEOUT_S = 2.0
@@ -51,7 +51,7 @@ class Service:
         self.on_spawn()
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                await self._until_serving()
+                await until(self._serving, self._clock)
         except TimeoutError:
             failure = self.child.failure(f"was not ready in {START_TIMEOUT_S:.0f} s")
             await self.child.stop()
@@ -61,26 +61,18 @@ class Service:
         if self.child is not None:
             await self.child.stop()
 
-    async def _until_serving(self) -> None:
+    async def _serving(self) -> bool:
+        assert self.child is not None
+        if not self.child.running:
+            raise self.child.failure("ended before it was ready")
+        # A new channel each time: an old one would back off while the process is starting.
         channel = open_channel(self._plan.address, self._caller)
-        health = health_pb2_grpc.HealthStub(channel)
-
-        async def serving() -> bool:
-            assert self.child is not None
-            if not self.child.running:
-                raise self.child.failure("ended before it was ready")
-            # A refused connection would put the channel into back-off: knock first.
-            if not await listens(int(self._plan.address.rpartition(":")[2])):
-                return False
-            try:
-                answer = await health.Check(
-                    health_pb2.HealthCheckRequest(), timeout=HEALTH_TIMEOUT_S
-                )
-            except grpc.aio.AioRpcError:
-                return False
-            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
-
         try:
-            await until(serving, self._clock)
+            answer = await health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), timeout=HEALTH_TIMEOUT_S
+            )
+        except grpc.aio.AioRpcError:
+            return False
         finally:
             await channel.close(None)
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -21,17 +24,17 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+def kafka() -> Iterator[EmbeddedKafka]:
     """A broker with the rights of the contracts, without topics: a test makes those it needs."""
-    root = tmp_path_factory.mktemp("kafka")
-    yield from _run(EmbeddedKafka(root, root / "pki"))
+    with _folder() as root:
+        yield from _run(EmbeddedKafka(root, root / "pki"))
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres() -> Iterator[EmbeddedPostgres]:
     """A database server that knows every service."""
-    root = tmp_path_factory.mktemp("postgres")
-    yield from _run(EmbeddedPostgres(root, Manifest.read(MANIFEST).databases))
+    with _folder() as root:
+        yield from _run(EmbeddedPostgres(root, Manifest.read(MANIFEST).databases))
 
 
 @pytest_asyncio.fixture
@@ -41,6 +44,13 @@ async def database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
     await postgres.prepare(name)
     yield name
     await postgres.drop(name)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    # Not below pytest's folder: every other run of pytest closes that to other users again.
+    with tempfile.TemporaryDirectory(prefix="hexi-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def _run(server: Server) -> Iterator[Server]:
