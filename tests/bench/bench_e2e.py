@@ -73,10 +73,10 @@ async def steady(province: Province, placements: Placements) -> None:
     began_s = clock.real_monotonic_s()
     for number in range(int(STEADY_S * STEADY_RATE / STEADY_BATCH)):
         due_s = began_s + number * STEADY_BATCH / STEADY_RATE
-        await asyncio.sleep(max(0.0, due_s - clock.real_monotonic_s()))
+        await clock.sleep(max(0.0, due_s - clock.real_monotonic_s()))
         tasks.add(asyncio.create_task(one(number)))
     await asyncio.gather(*tasks)
-    await asyncio.sleep(SETTLE_S)
+    await clock.sleep(SETTLE_S)
     warm_s = began_s + STEADY_WARM_S
     waits_ms = [
         1_000 * (placements.seen[p] - at_s)

@@ -14,6 +14,7 @@ from hexi.scheduler.v1 import scheduler_service_pb2 as scheduler
 from hexi_agent.fleet import make_server_set
 from hexi_demo import identities, province, setup
 from hexi_demo.doors import Doors
+from hexi_kit.clock import SystemClock
 from hexi_kit.kafka.tail import Apply, LogTail
 from hexi_kit.signing import fingerprint
 from hexi_local import LocalHexi, LocalOptions
@@ -61,7 +62,7 @@ class Province:
             states = (await stub.ListSiteStates(scheduler.ListSiteStatesRequest())).sites
             if sum(c.servers for s in states for c in s.classes) >= servers:
                 return
-            await asyncio.sleep(READY_POLL_S)
+            await SystemClock().sleep(READY_POLL_S)
 
 
 @asynccontextmanager

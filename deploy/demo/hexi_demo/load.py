@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
 
 import grpc
 from hexi.scheduler.v1 import scheduler_service_pb2 as pb
 from hexi.scheduler.v1 import workload_pb2
+from hexi_kit.clock import SystemClock
 
 from hexi_demo.doors import Doors
 from hexi_demo.pace import Pace
@@ -64,4 +64,4 @@ class Load:
                     raise
                 # The same key: whatever was taken already is the same workload.
                 self.retries += 1
-                await asyncio.sleep(RETRY_S)
+                await SystemClock().sleep(RETRY_S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from hexi_kit.clock import SystemClock
@@ -23,7 +22,7 @@ class Pace:
         return self.elapsed_s() >= self.duration_s
 
     async def until(self, second: float) -> None:
-        await asyncio.sleep(max(0.0, second - self.elapsed_s()))
+        await self._clock.sleep(max(0.0, second - self.elapsed_s()))
 
     async def beats(self, every_s: float) -> AsyncIterator[float]:
         next_s = self.elapsed_s()

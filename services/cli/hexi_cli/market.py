@@ -14,7 +14,9 @@ from hexi_kit import ids
 from hexi_cli.render import enum_word, told_in_one_sentence, when, yuan_of_micro
 from hexi_cli.state import State, state_of
 
-app = typer.Typer(help="Orders on a product. 订单", no_args_is_help=True)
+app = typer.Typer()
+orders = typer.Typer(help="Orders on a product. 订单", no_args_is_help=True)
+app.add_typer(orders, name="order")
 Account = Annotated[str, typer.Option(help="whose order", envvar="HEXI_ACCOUNT")]
 ProductId = Annotated[str, typer.Argument(help="as `hexi products` prints it")]
 
@@ -30,7 +32,7 @@ def marketplace(state: State) -> MarketplaceServiceStub:
     return state.stub("marketplace", MarketplaceServiceStub)
 
 
-@app.command()
+@orders.command()
 def place(
     context: typer.Context,
     side: Annotated[Side, typer.Argument()],
@@ -63,7 +65,7 @@ def place(
     state.printer.say(answer, answer.order_id)
 
 
-@app.command()
+@orders.command()
 def cancel(context: typer.Context, order_id: str) -> None:
     """Take an order back."""
     state = state_of(context)
@@ -74,7 +76,7 @@ def cancel(context: typer.Context, order_id: str) -> None:
     state.printer.say(answer, f"{order_id}: cancellation asked")
 
 
-@app.command()
+@orders.command()
 def show(context: typer.Context, order_id: str) -> None:
     """One order and what is left of it."""
     state = state_of(context)
@@ -85,6 +87,7 @@ def show(context: typer.Context, order_id: str) -> None:
     state.printer.say(view, text.rstrip())
 
 
+@app.command()
 def products(context: typer.Context, site: str = "", class_id: str = "") -> None:
     """Products that can be traded now."""
     state = state_of(context)
@@ -101,6 +104,7 @@ def products(context: typer.Context, site: str = "", class_id: str = "") -> None
     )
 
 
+@app.command()
 def book(context: typer.Context, product: ProductId, levels: int = 10) -> None:
     """The book of a product, best prices first."""
     state = state_of(context)
@@ -123,6 +127,7 @@ def book(context: typer.Context, product: ProductId, levels: int = 10) -> None:
     state.printer.messages([depth], ("units", "bid", "ask", "units"), rows)
 
 
+@app.command()
 def trades(context: typer.Context, product: str = "", account: str = "") -> None:
     """Trades of a product or an account."""
     state = state_of(context)
@@ -143,10 +148,3 @@ def trades(context: typer.Context, product: str = "", account: str = "") -> None
             for t in found
         ),
     )
-
-
-def attach(app_of_hexi: typer.Typer) -> None:
-    app_of_hexi.add_typer(app, name="order")
-    app_of_hexi.command()(products)
-    app_of_hexi.command()(book)
-    app_of_hexi.command()(trades)

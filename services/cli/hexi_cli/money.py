@@ -11,11 +11,14 @@ from hexi.settlement.v1.settlement_service_pb2_grpc import SettlementServiceStub
 from hexi_cli.render import told_in_one_sentence, yuan, yuan_of_micro
 from hexi_cli.state import State, state_of
 
+app = typer.Typer()
+
 
 def settlement(state: State) -> SettlementServiceStub:
     return state.stub("settlement", SettlementServiceStub)
 
 
+@app.command()
 def bill(
     context: typer.Context,
     tenant: Annotated[str, typer.Argument(envvar="HEXI_TENANT")],
@@ -53,6 +56,7 @@ def bill(
         )
 
 
+@app.command()
 def account(context: typer.Context, account_id: str) -> None:
     """An account: what came in, what went out, what is held."""
     state = state_of(context)
@@ -64,8 +68,3 @@ def account(context: typer.Context, account_id: str) -> None:
         ("account", "balance", "held"),
         [(found.account_id, yuan(balance), yuan(found.held_fen))],
     )
-
-
-def attach(app: typer.Typer) -> None:
-    app.command()(bill)
-    app.command()(account)

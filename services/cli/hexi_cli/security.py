@@ -14,7 +14,9 @@ from hexi_kit import ids
 from hexi_cli.render import enum_word, told_in_one_sentence, when
 from hexi_cli.state import State, state_of
 
-app = typer.Typer(help="Incidents and their legal clocks. 安全事件", no_args_is_help=True)
+app = typer.Typer()
+incidents = typer.Typer(help="Incidents and their legal clocks. 安全事件", no_args_is_help=True)
+app.add_typer(incidents, name="incident")
 
 
 class Step(StrEnum):
@@ -29,7 +31,7 @@ def security(state: State) -> SecurityServiceStub:
     return state.stub("security-monitor", SecurityServiceStub)
 
 
-@app.command("list")
+@incidents.command("list")
 def list_incidents(
     context: typer.Context,
     site: str = "",
@@ -57,7 +59,7 @@ def list_incidents(
     )
 
 
-@app.command()
+@incidents.command()
 def show(context: typer.Context, incident_id: str) -> None:
     """One incident with its findings."""
     state = state_of(context)
@@ -70,7 +72,7 @@ def show(context: typer.Context, incident_id: str) -> None:
     state.printer.say(answer, "\n".join([*lines, *answer.findings]))
 
 
-@app.command()
+@incidents.command()
 def advance(
     context: typer.Context,
     incident_id: str,
@@ -90,6 +92,7 @@ def advance(
     state.printer.say(answer.incident, f"{incident_id}: {step.value}")
 
 
+@app.command()
 def quarantine(
     context: typer.Context,
     site: str,
@@ -109,8 +112,3 @@ def quarantine(
     with told_in_one_sentence():
         directive = security(state).IssueDirective(request).directive
     state.printer.say(directive, f"{directive.directive_id}: {', '.join(racks)} of {site} out")
-
-
-def attach(app_of_hexi: typer.Typer) -> None:
-    app_of_hexi.add_typer(app, name="incident")
-    app_of_hexi.command()(quarantine)

@@ -1,15 +1,11 @@
-"""`hexi submit|get|list|why|logs|cancel`: work and what becomes of it."""
+"""`hexi get|list|why|logs|cancel`: what becomes of work."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
-from google.protobuf import json_format
-from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import scheduler_service_pb2 as pb
 from hexi.scheduler.v1 import workload_pb2
 from hexi.scheduler.v1.scheduler_service_pb2_grpc import SchedulerServiceStub
@@ -17,10 +13,12 @@ from hexi_kit import ids
 
 from hexi_cli.render import USAGE, enum_word, plain, told_in_one_sentence, when
 from hexi_cli.state import State, state_of
-from hexi_cli.wait import wait_for
 
 Tenant = Annotated[str, typer.Option(help="who submits and pays", envvar="HEXI_TENANT")]
 WorkloadId = Annotated[str, typer.Argument(help="as `hexi submit` printed it")]
+
+
+app = typer.Typer()
 
 
 def scheduler(state: State) -> SchedulerServiceStub:
@@ -31,68 +29,7 @@ def word(state: workload_pb2.WorkloadState.ValueType) -> str:
     return enum_word(workload_pb2.WorkloadState.Name(state), "WORKLOAD_STATE_")
 
 
-def read_specs(file: Path) -> list[workload_pb2.WorkloadSpec]:
-    """One spec or a list of them, YAML or JSON.
-
-    Raises:
-        typer.Exit: with one sentence on stderr.
-    """
-    try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-        items = raw if isinstance(raw, list) else [raw]
-        return [json_format.ParseDict(item, workload_pb2.WorkloadSpec()) for item in items]
-    except (yaml.YAMLError, json_format.ParseError) as error:
-        typer.echo(f"{file}: {error}", err=True)
-        raise typer.Exit(USAGE) from error
-
-
-def submit(
-    context: typer.Context,
-    tenant: Tenant,
-    command: Annotated[list[str] | None, typer.Argument(help="program and arguments")] = None,
-    file: Annotated[Path | None, typer.Option(exists=True, help="specs as YAML or JSON")] = None,
-    name: str = "work",
-    cpu: Annotated[int, typer.Option(help="thousandths of a vCPU")] = 1_000,
-    memory: Annotated[int, typer.Option(help="MiB")] = 512,
-    accelerators: int = 0,
-    model: Annotated[list[str] | None, typer.Option(help="any of these accelerators")] = None,
-    replicas: int = 1,
-    count: Annotated[int, typer.Option(help="submit the same so many times")] = 1,
-    key: Annotated[str, typer.Option(help="idempotency key; the same again is the same work")] = "",
-    wait: Annotated[bool, typer.Option("--wait", help="until all is over")] = False,
-) -> None:
-    """Submit work: a command, or specs from a file."""
-    state = state_of(context)
-    specs = (
-        read_specs(file)
-        if file
-        else [
-            workload_pb2.WorkloadSpec(
-                name=name,
-                replicas=replicas,
-                resources=common_pb2.Resources(
-                    cpu_milli=cpu,
-                    memory_mib=memory,
-                    accelerators=accelerators,
-                    accelerator_models=model or [],
-                ),
-                constraints=workload_pb2.Constraints(executor="host" if command else ""),
-                command=workload_pb2.Command(argv=command or [], output_bytes_max=4_096),
-            )
-        ]
-    )
-    with told_in_one_sentence():
-        stub = scheduler(state)
-        answer = stub.SubmitWorkloads(
-            pb.SubmitWorkloadsRequest(
-                idempotency_key=key or ids.random_id(), tenant_id=tenant, workloads=specs * count
-            )
-        )
-        state.printer.say(answer, "\n".join(answer.workload_ids))
-        if wait:
-            wait_for(stub, list(answer.workload_ids), state.printer)
-
-
+@app.command()
 def get(context: typer.Context, workload_id: WorkloadId) -> None:
     """One workload: its state, where it is, how it ended."""
     state = state_of(context)
@@ -115,6 +52,7 @@ def get(context: typer.Context, workload_id: WorkloadId) -> None:
     state.printer.messages([view], ("", ""), rows)
 
 
+@app.command("list")
 def list_workloads(
     context: typer.Context, tenant: Tenant, state_is: Annotated[str, typer.Option("--state")] = ""
 ) -> None:
@@ -145,6 +83,7 @@ def list_workloads(
     )
 
 
+@app.command()
 def why(context: typer.Context, workload_id: WorkloadId) -> None:
     """Why a workload waits, or why it is where it is."""
     state = state_of(context)
@@ -169,6 +108,7 @@ def why(context: typer.Context, workload_id: WorkloadId) -> None:
     )
 
 
+@app.command()
 def logs(context: typer.Context, workload_id: WorkloadId) -> None:
     """What a run printed."""
     state = state_of(context)
@@ -181,6 +121,7 @@ def logs(context: typer.Context, workload_id: WorkloadId) -> None:
         typer.echo(output, nl=False)
 
 
+@app.command()
 def cancel(context: typer.Context, workload_id: WorkloadId, reason: str = "") -> None:
     """Cancel a workload, wherever it is."""
     state = state_of(context)
@@ -191,13 +132,3 @@ def cancel(context: typer.Context, workload_id: WorkloadId, reason: str = "") ->
             )
         )
     state.printer.say(answer, f"{workload_id}: cancellation asked")
-
-
-def attach(app: typer.Typer) -> None:
-    """Hang the commands of work directly below `hexi`."""
-    app.command()(submit)
-    app.command()(get)
-    app.command("list")(list_workloads)
-    app.command()(why)
-    app.command()(logs)
-    app.command()(cancel)
