@@ -1,0 +1,1 @@
+"""Decides about sites, server sets and admission: pure, no I/O."""
