@@ -1,0 +1,7 @@
+"""The gRPC door."""
+
+from hexi_telemetry.api.certificate import Certificates
+from hexi_telemetry.api.quota import Quotas
+from hexi_telemetry.api.servicer import DoorNeeds, TelemetryServicer
+
+__all__ = ["Certificates", "DoorNeeds", "Quotas", "TelemetryServicer"]

@@ -1,0 +1,1 @@
+"""What telemetry decides, without waiting for anything."""

@@ -1,0 +1,24 @@
+"""What telemetry keeps of inventory's records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """One site's standing; `fingerprints` are of the certificates whose keys may sign for it."""
+
+    site_id: str
+    is_admitted: bool
+    fingerprints: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSetFacts:
+    """One revision: which rack each server stands in, by dense index."""
+
+    site_id: str
+    revision: int
+    racks: tuple[str, ...]
+    rack_index: tuple[int, ...]

@@ -1,0 +1,58 @@
+"""Hangs the doors of telemetry and runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from hexi.telemetry.v1.telemetry_service_pb2_grpc import add_TelemetryServiceServicer_to_server
+from hexi_kit.clock import SystemClock
+from hexi_kit.db.migrate import migrate
+from hexi_kit.db.outbox import OutboxRelay
+from hexi_kit.db.pool import open_pool
+from hexi_kit.identity.authorize import Authorizer
+from hexi_kit.kafka.producer import EventProducer
+from hexi_kit.process import prepare
+from hexi_kit.refusal_events import tell_refusals
+from hexi_kit.rpc.server import RpcOptions, RpcServer
+from hexi_kit.settings import load
+
+from hexi_telemetry.api import Certificates, DoorNeeds, Quotas, TelemetryServicer
+from hexi_telemetry.handlers.push import Needs, PushFrames
+from hexi_telemetry.handlers.sites import KnownSites
+from hexi_telemetry.settings import TelemetrySettings
+from hexi_telemetry.store import PostgresReads, PostgresSites, PostgresStreams, PostgresWindows
+from hexi_telemetry.stream import FrameConsumer, Inbox, KafkaFrameLog
+
+NAME = "telemetry"
+
+
+async def run(settings: TelemetrySettings) -> int:
+    process = prepare(NAME, settings)
+    clock, identity, lifecycle = process.clock, process.identity, process.lifecycle
+    pool = await open_pool(settings.postgres_dsn, NAME)
+    await migrate(pool, "hexi_telemetry.store.migrations", NAME)
+    known = KnownSites()
+    producer = EventProducer(settings.kafka_bootstrap, identity, NAME, clock)
+    inbox = Inbox(PostgresWindows(pool), PostgresSites(pool), known, clock)
+    consumer = FrameConsumer(settings.kafka_bootstrap, identity, inbox, producer, pool)
+    needs = Needs(PostgresStreams(pool), KafkaFrameLog(producer), known, lifecycle.crash)
+    push = PushFrames(needs, clock, settings.bounds)
+    certificates = Certificates(identity.authority(), SystemClock())
+    quotas = Quotas(SystemClock(), settings.quota)
+    door = TelemetryServicer(DoorNeeds(push, PostgresReads(pool), known, certificates, quotas))
+    tell, ready = tell_refusals(producer, NAME), lifecycle.readiness
+    options = RpcOptions(settings.listen, identity, NAME, clock, Authorizer(), tell, ready)
+    server = RpcServer(options, [(add_TelemetryServiceServicer_to_server, door)])
+    lifecycle.add("pool", stop=pool.close)
+    lifecycle.add("producer", producer.start, producer.stop)
+    lifecycle.add_background("outbox", OutboxRelay(pool, producer).run)
+    # Before the door opens, the ledger must have heard all the log says.
+    lifecycle.add("inbox", lambda: consumer.start(lifecycle.crash), consumer.stop)
+    lifecycle.add_background("windows", inbox.close_silent)
+    lifecycle.add("rpc", server.start, server.stop)
+    return await lifecycle.run_until_signal()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(run(load(TelemetrySettings, sys.argv[1:]))))

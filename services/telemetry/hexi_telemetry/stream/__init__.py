@@ -1,0 +1,7 @@
+"""The Kafka doors: inventory's records and our own frame log in, frames out."""
+
+from hexi_telemetry.stream.consumer import FrameConsumer
+from hexi_telemetry.stream.frame_log import KafkaFrameLog
+from hexi_telemetry.stream.inbox import Inbox
+
+__all__ = ["FrameConsumer", "Inbox", "KafkaFrameLog"]

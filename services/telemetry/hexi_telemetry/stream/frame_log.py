@@ -1,0 +1,21 @@
+"""Appends accepted frames to telemetry.frame.v1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hexi_kit.kafka.ports import Publisher
+
+from hexi_telemetry.domain.arrival import Arrival
+from hexi_telemetry.domain.stream import StreamKey
+from hexi_telemetry.wire.events import frame_event
+
+
+class KafkaFrameLog:
+    """Returns when the broker has every frame of the batch."""
+
+    def __init__(self, producer: Publisher) -> None:
+        self._producer = producer
+
+    async def append(self, stream: StreamKey, frames: Sequence[Arrival]) -> None:
+        await self._producer.send_all([frame_event(stream, arrival) for arrival in frames])

@@ -1,0 +1,98 @@
+"""Handles what telemetry hears: sites, server sets, and its own frames as the log has them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from hexi_contracts.topic import Topic
+from hexi_contracts.topics import INVENTORY_SERVER_SET, INVENTORY_SITE, TELEMETRY_FRAME
+from hexi_kit.clock import Clock
+from hexi_kit.errors import Poison
+from hexi_kit.kafka.codec import decode
+from hexi_kit.kafka.record import Record
+from hexi_kit.testing import faults
+
+from hexi_telemetry.handlers.sites import KnownSites
+from hexi_telemetry.handlers.windows import close_ripe, gather
+from hexi_telemetry.ports import SiteStore, WindowStore
+from hexi_telemetry.wire.facts import server_set_facts, site_facts
+from hexi_telemetry.wire.frames import frame_of_log
+
+TOPICS = (TELEMETRY_FRAME, INVENTORY_SITE, INVENTORY_SERVER_SET)
+Fact = TypeVar("Fact")
+SILENCE_MS = 600_000
+SILENCE_LOOK_S = 120
+
+
+class Inbox:
+    """The handler of the one consumer group; knows how far the frame log is taken in."""
+
+    def __init__(
+        self, windows: WindowStore, sites: SiteStore, known: KnownSites, clock: Clock
+    ) -> None:
+        self._windows, self._sites, self._known = windows, sites, known
+        self._clock = clock
+        self._next: dict[int, int] = {}
+        self._moved = asyncio.Condition()
+
+    async def remember(self) -> None:
+        """Take up what earlier runs heard."""
+        await self._known.hear(*await self._sites.load())
+
+    async def handle(self, records: list[Record]) -> None:
+        """A batch of one partition."""
+        match records[0].topic:
+            case INVENTORY_SITE.name:
+                facts = _all(INVENTORY_SITE, records, site_facts)
+                await self._sites.save_sites(records, facts)
+                await self._known.hear(sites=facts)
+            case INVENTORY_SERVER_SET.name:
+                sets = _all(INVENTORY_SERVER_SET, records, server_set_facts)
+                await self._sites.save_server_sets(records, sets)
+                await self._known.hear(server_sets=sets)
+            case _:
+                await self._take_in(records)
+
+    async def close_silent(self) -> None:
+        """Close windows whose sites have fallen silent; runs as long as the process."""
+        while True:
+            await self._clock.sleep(SILENCE_LOOK_S)
+            async with self._windows.begin() as work:
+                await close_ripe(work, self._clock.now_ms() - SILENCE_MS)
+
+    async def caught_up(self, ends: Mapping[int, int], marks: Mapping[int, int]) -> None:
+        """Wait until every partition of the frame log is taken in up to `ends`."""
+
+        def is_there() -> bool:
+            done = {**marks, **self._next}
+            return all(done.get(partition, 0) >= end for partition, end in ends.items())
+
+        async with self._moved:
+            await self._moved.wait_for(is_there)
+
+    async def _take_in(self, records: list[Record]) -> None:
+        frames = _all(TELEMETRY_FRAME, records, lambda signed: frame_of_log(signed.frame))
+        batch = gather(frames, self._known)
+        async with self._windows.begin(records) as work:
+            await work.add(batch)
+            await close_ripe(work)
+            faults.point("telemetry.before_windows")
+        faults.point("telemetry.after_windows")
+        async with self._moved:
+            self._next[records[-1].partition] = records[-1].offset + 1
+            self._moved.notify_all()
+
+
+def _all(topic: Topic, records: list[Record], read: Callable[[Any], Fact]) -> list[Fact]:
+    """Every record's fact; a tombstone has none; Poison names the first that is broken."""
+    found = []
+    for index, record in enumerate(records):
+        if record.value is None and topic.cleanup != "delete":
+            continue
+        try:
+            found.append(read(decode(topic, record)))
+        except Poison as poison:
+            raise Poison(poison.reason, index) from poison
+    return found

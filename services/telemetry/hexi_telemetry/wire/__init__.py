@@ -1,0 +1,1 @@
+"""The only place that knows generated messages and domain values both."""

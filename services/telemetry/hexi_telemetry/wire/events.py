@@ -1,0 +1,128 @@
+"""What telemetry tells others: events of its topics and answers of its door."""
+
+from __future__ import annotations
+
+from hexi.telemetry.v1 import telemetry_pb2, telemetry_service_pb2
+from hexi_contracts.topics import SECURITY_EVENT, TELEMETRY_FRAME, TELEMETRY_GAP, TELEMETRY_ROLLUP
+from hexi_kit.ids import derive
+from hexi_kit.kafka.record import Outgoing
+from hexi_kit.security_events import FRAME_REFUSED, SecurityEvent, ocsf_event
+
+from hexi_telemetry.domain.arrival import Arrival, Refused, Suspicion
+from hexi_telemetry.domain.frame import Reason
+from hexi_telemetry.domain.rollup import Pue, Rollup
+from hexi_telemetry.domain.stream import Gap, StreamKey
+
+_SEVERE = frozenset({Reason.SIGNATURE, Reason.REPLAYED, Reason.WRONG_SITE, Reason.CHAIN})
+_OPERATION = "hexi.telemetry.v1.TelemetryService/PushFrames"
+
+
+def frame_event(stream: StreamKey, arrival: Arrival) -> Outgoing:
+    """The record of an accepted frame: the signed bytes as they came."""
+    assert arrival.frame is not None
+    event_id = derive("frame", *stream, arrival.frame.sequence)
+    return Outgoing(TELEMETRY_FRAME, stream.site_id, arrival.payload, event_id)
+
+
+def gap_message(stream: StreamKey, gap: Gap, now_ms: int) -> telemetry_pb2.GapRecorded:
+    return telemetry_pb2.GapRecorded(
+        site_id=stream.site_id,
+        agent_id=stream.agent_id,
+        epoch=stream.epoch,
+        first_sequence=gap.first,
+        last_sequence=gap.last,
+        cause=telemetry_pb2.GapCause.ValueType(gap.cause.value),
+        recorded_at_ms=now_ms,
+    )
+
+
+def gap_event(stream: StreamKey, gap: Gap, now_ms: int) -> Outgoing:
+    event_id = derive("gap", *stream, gap.first, gap.last)
+    return Outgoing(TELEMETRY_GAP, stream.site_id, gap_message(stream, gap, now_ms), event_id)
+
+
+def suspicion_event(suspicion: Suspicion, now_ms: int) -> Outgoing:
+    """The same bytes refused twice for the same reason are the same event."""
+    peer, refusal = suspicion.peer, suspicion.refusal
+    stream = peer.stream
+    event_id = derive(FRAME_REFUSED, *stream, suspicion.digest.hex(), refusal.reason.name)
+    document = ocsf_event(
+        SecurityEvent(
+            event_id,
+            FRAME_REFUSED,
+            refusal.reason.name,
+            now_ms,
+            "telemetry",
+            _OPERATION,
+            peer.principal,
+            peer.source,
+            "high" if refusal.reason in _SEVERE else "medium",
+            f"frame refused: {refusal.detail}",
+            details={
+                "site_id": stream.site_id,
+                "agent_id": stream.agent_id,
+                "epoch": stream.epoch,
+                "sequence": suspicion.sequence,
+                "first_server": suspicion.first_server,
+                "count": suspicion.count,
+                "server_set_revision": suspicion.revision,
+                "racks": list(suspicion.racks),
+            },
+        )
+    )
+    return Outgoing(SECURITY_EVENT, stream.site_id, document, event_id)
+
+
+def rollup_message(rollup: Rollup, revision: int) -> telemetry_pb2.RollupClosed:
+    return telemetry_pb2.RollupClosed(
+        site_id=rollup.site_id,
+        start_ms=rollup.start_ms,
+        end_ms=rollup.end_ms,
+        revision=revision,
+        it_energy_ws=rollup.it_energy_ws,
+        facility_energy_ws=rollup.facility_energy_ws,
+        pue=None if rollup.pue is None else _pue_message(rollup.pue),
+        coverage_ppm=rollup.coverage_ppm,
+        boundary=rollup.boundary,
+        frames=rollup.frames,
+    )
+
+
+def rollup_of(message: telemetry_pb2.RollupClosed) -> Rollup:
+    pue = message.pue if message.HasField("pue") else None
+    return Rollup(
+        message.site_id,
+        message.start_ms,
+        message.end_ms,
+        message.it_energy_ws,
+        message.facility_energy_ws,
+        None if pue is None else Pue(pue.value_milli, pue.low_milli, pue.high_milli, pue.category),
+        message.coverage_ppm,
+        message.boundary,
+        message.frames,
+    )
+
+
+def rollup_event(rollup: Rollup, revision: int) -> Outgoing:
+    event_id = derive("rollup", rollup.site_id, rollup.start_ms, rollup.end_ms, revision)
+    message = rollup_message(rollup, revision)
+    return Outgoing(TELEMETRY_ROLLUP, rollup.site_id, message, event_id)
+
+
+def refused_message(refused: Refused) -> telemetry_service_pb2.Refused:
+    return telemetry_service_pb2.Refused(
+        sequence=refused.sequence,
+        reason=telemetry_pb2.FrameRefusal.ValueType(refused.refusal.reason.value),
+        detail=refused.refusal.detail,
+    )
+
+
+def _pue_message(pue: Pue) -> telemetry_pb2.Pue:
+    # A year of readings makes a PUE; anything shorter is interim.
+    return telemetry_pb2.Pue(
+        value_milli=pue.value_milli,
+        low_milli=pue.low_milli,
+        high_milli=pue.high_milli,
+        category=pue.category,
+        interim=True,
+    )
