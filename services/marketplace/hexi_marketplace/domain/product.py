@@ -69,6 +69,12 @@ def parse_product(product_id: str) -> Product | None:
     return Product(product_id, match["class_id"], match["grade"], match["site_id"], start_ms)
 
 
+def shard_name(product_id: str) -> str:
+    """The key of everything about a product; a name that cannot be read is its own."""
+    product = parse_product(product_id)
+    return product.shard if product else product_id
+
+
 def first_open_slot_ms(now_ms: int) -> int:
     """Start of the earliest slot whose gate is open at `now_ms`."""
     return (now_ms + GATE_LEAD_MS) // SLOT_MS * SLOT_MS + SLOT_MS

@@ -58,6 +58,7 @@ class Shard:
         # Units on sale or sold, by shard name and slot: a better grade comes out of the same racks.
         self._committed: dict[tuple[str, int], int] = {}
         self._next_due_ms = 0
+        self._changed: set[str] = set()
 
     def apply(self, command: Command, recorded_at_ms: int, offset: int) -> list[Event]:
         """Decide one command; what it caused, in the order it happened."""
@@ -79,6 +80,11 @@ class Shard:
                 pass
         return events
 
+    def take_changed(self) -> set[str]:
+        """Products whose books changed since the last call."""
+        taken, self._changed = self._changed, set()
+        return taken
+
     def find(self, order_id: str) -> Order | None:
         """An order that is remembered."""
         for listing in self.listings.values():
@@ -95,6 +101,11 @@ class Shard:
         """Whether this order was given up before it came."""
         listing = self.listings.get(product_id)
         return listing is not None and order_id in listing.abandoned
+
+    def intent(self, order_id: str, product_id: str) -> Intend | None:
+        """The recorded intent of an order that has not come yet."""
+        listing = self.listings.get(product_id)
+        return listing.intended.get(order_id) if listing else None
 
     def waiting_intents(self) -> list[Intend]:
         """Holds that were intended and whose order has not come, given up or not."""
@@ -132,7 +143,7 @@ class Shard:
         if order.side is Side.SELL:
             self._commit(listing.product, order.units)
         book = listing.book
-        book.sequence += 1
+        self._note_change(listing)
         for ordinal, (resting, units) in enumerate(book.submit(order)):
             buy, sell = (order, resting) if order.side is Side.BUY else (resting, order)
             trade_id = derive("trade", self.number, offset, ordinal)
@@ -166,7 +177,7 @@ class Shard:
         self, order: Order, listing: Listing, state: OrderState, reason: str, events: list[Event]
     ) -> None:
         listing.book.remove(order.order_id)
-        listing.book.sequence += 1
+        self._note_change(listing)
         if order.side is Side.SELL:
             self._commit(listing.product, -order.units_left)
         events.append(self._end(order, state, reason))
@@ -205,6 +216,10 @@ class Shard:
             self.listings[product_id] = listing
             self._next_due_ms = min(self._next_due_ms or _due_ms(listing), _due_ms(listing))
         return listing
+
+    def _note_change(self, listing: Listing) -> None:
+        listing.book.sequence += 1
+        self._changed.add(listing.product.product_id)
 
     def _commit(self, product: Product, units: int) -> None:
         key = (product.shard, product.slot_start_ms)

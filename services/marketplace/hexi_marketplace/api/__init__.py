@@ -1,0 +1,1 @@
+"""The traders' door, and the way to settlement's."""

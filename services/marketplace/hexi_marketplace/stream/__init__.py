@@ -1,0 +1,1 @@
+"""The marketplace's doors to Kafka."""

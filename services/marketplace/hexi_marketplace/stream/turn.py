@@ -1,0 +1,45 @@
+"""One shard's turn: commands in, and of what they cause only that which is not yet written."""
+
+from __future__ import annotations
+
+from hexi.marketplace.v1 import marketplace_pb2
+
+from hexi_marketplace.domain.shard import Shard
+from hexi_marketplace.wire.commands import read_command
+from hexi_marketplace.wire.events import Output, Position, lease_records, trade_records
+
+
+class Turn:
+    """Between `apply` and the takes, what is owed waits here, in order."""
+
+    def __init__(self, shard: Shard, trades_until: Position, leases_until: Position) -> None:
+        self.shard = shard
+        self._trades_until, self._leases_until = trades_until, leases_until
+        self._trades: list[Output] = []
+        self._leases: list[Output] = []
+
+    def apply(self, message: marketplace_pb2.OrderCommand, offset: int) -> None:
+        """Decide one command; raises Poison, and changes nothing, where it is none."""
+        command = read_command(message)
+        events = self.shard.apply(command, message.recorded_at_ms, offset)
+        if not events:
+            return
+        last = Position(offset, len(events))
+        if last > self._trades_until:
+            owed = trade_records(self.shard.number, offset, events)
+            self._trades += [output for output in owed if output.position > self._trades_until]
+        if last > self._leases_until:
+            owed = lease_records(self.shard.number, offset, events)
+            self._leases += [output for output in owed if output.position > self._leases_until]
+
+    def skip(self, offset: int) -> None:
+        """Pass a record that is no command."""
+        self.shard.next_offset = offset + 1
+
+    def take_trades(self) -> list[Output]:
+        taken, self._trades = self._trades, []
+        return taken
+
+    def take_leases(self) -> list[Output]:
+        taken, self._leases = self._leases, []
+        return taken

@@ -1,0 +1,1 @@
+"""The only place where generated messages and domain values meet."""
