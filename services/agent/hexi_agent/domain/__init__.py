@@ -1,0 +1,1 @@
+"""What the agent decides on paper: layout, physics, spool format, life of a run."""
