@@ -40,12 +40,11 @@ class Connection:
         run = json.loads(path.read_text(encoding="utf-8"))
         pki = Path(os.environ.get("HEXI_PKI_DIR") or state_dir / "pki")
         try:
-            identity = Identity.load(pki, who)
+            identity = Identity.load(pki, who or "-")
         except FileNotFoundError as error:
-            known = sorted(p.parent.name for p in pki.glob("*/cert.pem"))
-            raise NotRunningError(
-                f"no identity {who!r} in {pki}; there are: {', '.join(known) or 'none'}"
-            ) from error
+            known = ", ".join(sorted(p.parent.name for p in pki.glob("*/cert.pem"))) or "none"
+            problem = f"no identity {who!r} in {pki}" if who else "say who you are with --as"
+            raise NotRunningError(f"{problem}; there are: {known}") from error
         return cls(run["addresses"], identity)
 
     def stub(self, service: str, make: Callable[[grpc.Channel], Stub]) -> Stub:

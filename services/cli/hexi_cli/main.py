@@ -35,7 +35,7 @@ for part in (submit, work, market, money, security):
 @app.callback()
 def options(
     context: typer.Context,
-    who: Annotated[str, typer.Option("--as", envvar="HEXI_IDENTITY", help="your identity")],
+    who: Annotated[str, typer.Option("--as", envvar="HEXI_IDENTITY", help="your identity")] = "",
     state_dir: Annotated[Path, typer.Option(envvar="HEXI_STATE_DIR")] = Path(".hexi"),
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable answers")] = False,
     lang: Annotated[Lang, typer.Option(help="language of titles")] = LANG,
