@@ -93,11 +93,25 @@ class Lifecycle:
                 return
             # Noted before it starts: a part that failed half-way still gets its stop.
             started.append(part)
-            if part.start is not None:
-                await part.start()
+            if part.start is not None and not await self._started(part.start):
+                return
             self._log.debug("process.part_started", part=part.name)
         self.readiness.set(True)
         self._log.info("process.ready")
+
+    async def _started(self, start: Step) -> bool:
+        """False when the process is ending: a part may wait for what has just crashed."""
+        starting = asyncio.ensure_future(_awaited(start))
+        ending = asyncio.ensure_future(self._ending.wait())
+        try:
+            await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                return False
+            starting.result()
+            return True
+        finally:
+            starting.cancel()
+            ending.cancel()
 
     async def _stop(self, started: list[_Part]) -> None:
         loop = asyncio.get_running_loop()

@@ -116,3 +116,18 @@ async def test_a_part_that_fails_while_stopping_does_not_keep_the_others() -> No
 
     assert await running == 0
     assert diary.lines == ["+pool", "-pool"]
+
+
+async def test_a_part_that_waits_for_a_crashed_one_does_not_keep_the_process() -> None:
+    lifecycle = Lifecycle()
+    never = asyncio.Event()
+
+    async def crash() -> None:
+        raise RuntimeError("away")
+
+    lifecycle.add_background("follower", crash)
+    lifecycle.add("caught up", never.wait)
+
+    async with asyncio.timeout(5):
+        assert await lifecycle.run_until_signal() == 1
+    assert not lifecycle.readiness
