@@ -91,6 +91,10 @@ class _TransferCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Transfer
     TRANSFER_CODE_USAGE: _TransferCode.ValueType  # 5
     TRANSFER_CODE_TAX: _TransferCode.ValueType  # 6
     TRANSFER_CODE_FEE: _TransferCode.ValueType  # 7
+    TRANSFER_CODE_CREDIT_EXTENDED: _TransferCode.ValueType  # 8
+    """Usage went beyond the balance: the owner's receivable lends what is missing."""
+    TRANSFER_CODE_CREDIT_REPAID: _TransferCode.ValueType  # 9
+    """A deposit pays back what was lent."""
 
 class TransferCode(_TransferCode, metaclass=_TransferCodeEnumTypeWrapper): ...
 
@@ -102,6 +106,10 @@ TRANSFER_CODE_TRADE: TransferCode.ValueType  # 4
 TRANSFER_CODE_USAGE: TransferCode.ValueType  # 5
 TRANSFER_CODE_TAX: TransferCode.ValueType  # 6
 TRANSFER_CODE_FEE: TransferCode.ValueType  # 7
+TRANSFER_CODE_CREDIT_EXTENDED: TransferCode.ValueType  # 8
+"""Usage went beyond the balance: the owner's receivable lends what is missing."""
+TRANSFER_CODE_CREDIT_REPAID: TransferCode.ValueType  # 9
+"""A deposit pays back what was lent."""
 Global___TransferCode: _TypeAlias = TransferCode  # noqa: Y015
 
 @_typing.final

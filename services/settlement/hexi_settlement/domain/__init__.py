@@ -1,0 +1,1 @@
+"""Money as values: accounts, holds, bills and the rules that move it; nothing here waits."""

@@ -1,0 +1,12 @@
+"""Why a run of log entries ended before its end."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Entries before `index` are decided and marked; `wait`: this one may go later."""
+
+    index: int
+    reason: str
+    wait: bool = False

@@ -1,0 +1,1 @@
+"""Schema of settlement, file by file."""

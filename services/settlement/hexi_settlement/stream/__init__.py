@@ -1,0 +1,1 @@
+"""The ledger's door for what other services tell."""
