@@ -7,10 +7,10 @@ from hexi.marketplace.v1 import marketplace_service_pb2_grpc as stubs
 from hexi_kit.identity.authorize import Authorizer
 from hexi_kit.kafka.ports import Publisher
 from hexi_kit.process import Process
+from hexi_kit.refusal_events import tell_refusals
 from hexi_kit.rpc.channel import open_channel
 from hexi_kit.rpc.server import RpcOptions, RpcServer
 
-from hexi_marketplace.api.refused import TellRefusals
 from hexi_marketplace.api.servicer import MarketplaceServicer, ServicerParts
 from hexi_marketplace.api.settlement import SettlementHolds
 
@@ -34,7 +34,7 @@ def hang_api(process: Process, listen: str, parts: ServicerParts, publisher: Pub
         NAME,
         process.clock,
         Authorizer(),
-        on_refused=TellRefusals(publisher, process.clock),
+        on_refused=tell_refusals(publisher, NAME),
         readiness=process.lifecycle.readiness,
     )
     servicer = MarketplaceServicer(parts)
