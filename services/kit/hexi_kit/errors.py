@@ -102,7 +102,7 @@ class Busy(Verdict):
 
 
 class Poison(Verdict):
-    """`index` says which record of the batch is meant; those before it are done."""
+    """`index` says which record is meant; all others of the batch are handed in again."""
 
     def __init__(self, reason: str, index: int = 0) -> None:
         self.reason = reason

@@ -19,6 +19,7 @@ from hexi_kit.errors import HexiError
 FILE = re.compile(r"^(\d{4})_(pre|post)_([a-z0-9_]+)\.sql$")
 # One lock for all schemas: migrations are rare, and waiting for each other does no harm.
 LOCK_KEY = 0x48455849
+OURS = "hexi_kit.db.migrations"
 
 Phase = Literal["pre", "post"]
 
@@ -67,7 +68,8 @@ async def migrate(
     pool: asyncpg.Pool[Any], package: str, schema: str, phases: tuple[Phase, ...] = ("pre", "post")
 ) -> list[str]:
     """Apply what is missing, each file in a transaction; the names of what was applied."""
-    wanted = [*migrations("hexi_kit.db.migrations"), *migrations(package)]
+    packages = dict.fromkeys((OURS, package))  # inbox and outbox come before anything else
+    wanted = [migration for each in packages for migration in migrations(each)]
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
         if not await connection.fetchval("SELECT to_regnamespace($1)", schema):

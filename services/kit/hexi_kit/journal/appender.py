@@ -109,7 +109,8 @@ class JournalAppender:
             if owned.in_flight:
                 raise JournalBroken(f"{self._journal.name}[{partition}]: an append was cut off")
             waiting[partition] = build_batches(wanted, self._journal.message_bytes_max)
-            owned.in_flight = True
+        for partition in waiting:
+            self._owned[partition].in_flight = True
         offsets: dict[int, int] = {}
         fenced: list[Fenced] = []
         give_up_s = self._clock.real_monotonic_s() + GIVE_UP_AFTER_S
