@@ -16,8 +16,6 @@ HexiError
 How each looks as a gRPC status stands in rpc/status.py.
 """
 
-# ruff: noqa: N818 - named for what happened, as gRPC names its codes
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
