@@ -117,9 +117,12 @@ class LocalHexi:
         self._keepers[name] = self._keeper(service)
         await self._keepers[name].start()
 
-    async def stop_further(self, name: str) -> None:
-        """End a process that `start_further` began."""
-        await self._keepers.pop(name).stop()
+    async def stop_one(self, name: str) -> None:
+        """End one process and keep it down until `start_one`."""
+        await self._keepers[name].stop()
+
+    async def start_one(self, name: str) -> None:
+        await self._keepers[name].start()
 
     async def start(self) -> None:
         self._holding.enter_context(self._state.lock())

@@ -1,0 +1,100 @@
+"""When and against whom the attacks of the demo happen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiokafka import ConsumerRecord
+from hexi.inventory.v1 import inventory_pb2
+from hexi.inventory.v1 import inventory_service_pb2 as inventory
+from hexi.telemetry.v1 import telemetry_pb2
+from hexi_contracts import topics
+from hexi_kit.clock import clock_from
+from hexi_kit.kafka.tail import LogTail
+
+from hexi_demo import attack
+from hexi_demo.attack import Victim
+from hexi_demo.pace import Pace
+from hexi_demo.province import SITES
+from hexi_demo.stage import Stage
+
+FORGE_AT, REPLAY_AT = 0.25, 0.35
+SEQUENCE_AHEAD = 1_000_000
+
+
+class Assault:
+    """`forged` counts the frames that were pushed and must all have been refused."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._facts = SITES[1]
+        self._seen: telemetry_pb2.SignedFrame | None = None
+        self.forged = 0
+        self.refused = 0
+        self.rack = ""
+
+    async def run(self, pace: Pace) -> None:
+        """Forge a frame for one rack, then play a true frame again."""
+        await pace.until(FORGE_AT * pace.duration_s)
+        victim = await self._victim()
+        clock = clock_from(self._stage.hexi.environment["HEXI_CLOCK"])
+        fake = attack.forged(victim, SEQUENCE_AHEAD, clock.now_ms())
+        self._stage.view.say(f"attack: a forged frame for rack {self.rack}")
+        await self._push(victim, fake)
+        await pace.until(REPLAY_AT * pace.duration_s)
+        true = await self._true_frame()
+        self._stage.view.say(f"attack: a frame of {victim.site_id} is played again")
+        await self._push(victim, true)
+
+    async def _push(self, victim: Victim, frame: telemetry_pb2.SignedFrame) -> None:
+        thief = self._stage.cast.of(f"thief-{victim.site_id}")
+        address = self._stage.hexi.addresses["telemetry"]
+        refused = await attack.push(address, thief, attack.hello(victim, thief), [frame])
+        self.forged += 1
+        self.refused += len(refused)
+        for one in refused:
+            reason = telemetry_pb2.FrameRefusal.Name(one.reason)
+            self._stage.view.say(f"telemetry refused it: {reason} {one.detail}")
+
+    async def _victim(self) -> Victim:
+        stub = await self._stage.doors.inventory("operator")
+        answer = await stub.GetServerSet(
+            inventory.GetServerSetRequest(site_id=self._facts.site_id), timeout=10
+        )
+        servers = answer.server_set
+        rack = len(servers.racks) // 2
+        self.rack = servers.racks[rack]
+        members = [i for i, r in enumerate(servers.rack_index) if r == rack]
+        return _victim_of(self._facts.site_id, servers, members)
+
+    async def _true_frame(self) -> telemetry_pb2.SignedFrame:
+        """The newest frame of the site as it stands in the log."""
+        newest: list[telemetry_pb2.SignedFrame] = []
+
+        def keep(topic: str, records: Sequence[ConsumerRecord[bytes | None, bytes | None]]) -> None:
+            mine = self._facts.site_id.encode()
+            newest.extend(
+                telemetry_pb2.SignedFrame.FromString(r.value)
+                for r in records
+                if r.key == mine and r.value
+            )
+
+        tail = LogTail(
+            self._stage.hexi.kafka,
+            self._stage.cast.of("supervisor"),
+            [topics.TELEMETRY_FRAME],
+            keep,
+        )
+        await tail.read_to_end()
+        return newest[-1]
+
+
+def _victim_of(site_id: str, servers: inventory_pb2.ServerSet, members: Sequence[int]) -> Victim:
+    return Victim(
+        site_id=site_id,
+        agent_id="1",
+        epoch=1,
+        server_set_revision=servers.revision,
+        first_server=members[0],
+        count=len(members),
+    )
