@@ -68,7 +68,11 @@ class LiveView:
 
     async def run(self, pace: Pace) -> None:
         self._pace = pace
+        told = False
         async for second in pace.beats(REFRESH_EVERY_S):
+            if self._watch.first_placement_s is not None and not told:
+                told = True
+                self.say("first placement")
             if self._live is not None:
                 self.refresh()
             elif second - self._last_line_s >= LINE_EVERY_S:
