@@ -480,6 +480,8 @@ class PlacementRecord(_message.Message):
     EXECUTOR_FIELD_NUMBER: _builtins.int
     WHY_NOT_FIELD_NUMBER: _builtins.int
     LEASE_ID_FIELD_NUMBER: _builtins.int
+    LEASE_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    LIST_PRICE_MICRO_YUAN_FIELD_NUMBER: _builtins.int
     placement_id: _builtins.str
     site_id: _builtins.str
     attempt: _builtins.int
@@ -493,7 +495,7 @@ class PlacementRecord(_message.Message):
     started_at_ms: _builtins.int
     ended_at_ms: _builtins.int
     billed_until_ms: _builtins.int
-    """Usage is out up to here."""
+    """Once over: where its last stretch of usage begins."""
     exit_code: _builtins.int
     energy_ws: _builtins.int
     reason: _builtins.str
@@ -502,6 +504,9 @@ class PlacementRecord(_message.Message):
     executor: _builtins.str
     lease_id: _builtins.str
     """The lease it draws on; empty when it pays the list price."""
+    lease_until_ms: _builtins.int
+    """From then on it pays the list price."""
+    list_price_micro_yuan: _builtins.int
     @_builtins.property
     def cause(self) -> _common_pb2.Cause: ...
     @_builtins.property
@@ -536,10 +541,12 @@ class PlacementRecord(_message.Message):
         executor: _builtins.str = ...,
         why_not: _workload_pb2.WhyNot | None = ...,
         lease_id: _builtins.str = ...,
+        lease_until_ms: _builtins.int = ...,
+        list_price_micro_yuan: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "attempt", b"attempt", "billed_until_ms", b"billed_until_ms", "cause", b"cause", "class_id", b"class_id", "ended_at_ms", b"ended_at_ms", "energy_ws", b"energy_ws", "executor", b"executor", "exit_code", b"exit_code", "lease_id", b"lease_id", "output", b"output", "output_truncated", b"output_truncated", "placed_at_ms", b"placed_at_ms", "placement_id", b"placement_id", "price_micro_yuan", b"price_micro_yuan", "reason", b"reason", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "started_at_ms", b"started_at_ms", "state", b"state", "units", b"units", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "attempt", b"attempt", "billed_until_ms", b"billed_until_ms", "cause", b"cause", "class_id", b"class_id", "ended_at_ms", b"ended_at_ms", "energy_ws", b"energy_ws", "executor", b"executor", "exit_code", b"exit_code", "lease_id", b"lease_id", "lease_until_ms", b"lease_until_ms", "list_price_micro_yuan", b"list_price_micro_yuan", "output", b"output", "output_truncated", b"output_truncated", "placed_at_ms", b"placed_at_ms", "placement_id", b"placement_id", "price_micro_yuan", b"price_micro_yuan", "reason", b"reason", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "started_at_ms", b"started_at_ms", "state", b"state", "units", b"units", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -652,9 +659,12 @@ class ClockRecord(_message.Message):
     CAUSE_FIELD_NUMBER: _builtins.int
     NOW_MS_FIELD_NUMBER: _builtins.int
     BILLED_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    BILLED_FROM_MS_FIELD_NUMBER: _builtins.int
     now_ms: _builtins.int
     billed_until_ms: _builtins.int
     """Usage of everything that runs is out up to here."""
+    billed_from_ms: _builtins.int
+    """Where the windows begin that this record closed."""
     @_builtins.property
     def cause(self) -> _common_pb2.Cause: ...
     def __init__(
@@ -663,10 +673,11 @@ class ClockRecord(_message.Message):
         cause: _common_pb2.Cause | None = ...,
         now_ms: _builtins.int = ...,
         billed_until_ms: _builtins.int = ...,
+        billed_from_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["billed_until_ms", b"billed_until_ms", "cause", b"cause", "now_ms", b"now_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["billed_from_ms", b"billed_from_ms", "billed_until_ms", b"billed_until_ms", "cause", b"cause", "now_ms", b"now_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,1 @@
+"""The scheduler's meaning: pure steps over values, no clock, no waiting."""

@@ -1,0 +1,71 @@
+"""What a site is told about itself: its standing, its prices, its servers, its leases."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Condition(IntEnum):
+    """Why a server takes no new work; numbers are those of the wire."""
+
+    HOT = 1
+    OVER_POWER = 2
+    SILENT = 3
+    QUARANTINED = 4
+
+
+class SiteFacts(NamedTuple):
+    """Newest recorded facts and standing of a site; `body` is their wire form."""
+
+    revision: int
+    admitted: bool
+    region: str = ""
+    security_grade: int = 0
+    state_owned_cloud: bool = False
+    pue_milli: int = 0
+    carbon_g_per_kwh: int = 0
+    prices: tuple[tuple[str, int], ...] = ()
+    latencies_us: tuple[tuple[str, int], ...] = ()
+    body: bytes = b""
+
+    def price_of(self, class_id: str) -> int:
+        return dict(self.prices).get(class_id, 0)
+
+
+class Server(NamedTuple):
+    """One server as its revision declares it."""
+
+    rack: str
+    class_id: str
+    executor: str
+    cpu_milli: int
+    memory_mib: int
+    accelerators: int
+
+
+class ServerSet(NamedTuple):
+    """A whole revision; the index of a server is its name in the site."""
+
+    revision: int
+    servers: tuple[Server, ...]
+    body: bytes = b""
+
+
+class Reservation(NamedTuple):
+    """The right of a tenant to `units` of a class in [start, end)."""
+
+    lease_id: str
+    tenant_id: str
+    class_id: str
+    units: int
+    start_ms: int
+    end_ms: int
+    price_micro_yuan: int
+
+
+class Quarantine(NamedTuple):
+    """One directive in force; no racks: the whole site."""
+
+    directive_id: str
+    racks: tuple[str, ...]

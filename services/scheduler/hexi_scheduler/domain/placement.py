@@ -1,0 +1,78 @@
+"""A placement: PLACED → STARTED → ENDED | EVICTED, or DECLINED at once."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from hexi_scheduler.domain.why import WhyNot
+from hexi_scheduler.domain.workload import WHOLE, Workload
+
+
+class PlacementState(IntEnum):
+    """Numbers are those of the wire."""
+
+    PLACED = 1
+    DECLINED = 2
+    STARTED = 3
+    ENDED = 4
+    EVICTED = 5
+
+
+class Allocation(NamedTuple):
+    """One replica's share of one server."""
+
+    server: int
+    devices: tuple[int, ...] = ()
+    device_milli: int = WHOLE
+
+
+class Tariff(NamedTuple):
+    """Micro-yuan per unit and slot: the lease's until it ends, the list's when placed after."""
+
+    list_micro_yuan: int = 0
+    lease_id: str = ""
+    lease_micro_yuan: int = 0
+    lease_until_ms: int = 0
+
+    def at(self, at_ms: int) -> tuple[int, str]:
+        """The price and the lease of a stretch that begins then."""
+        if at_ms < self.lease_until_ms:
+            return self.lease_micro_yuan, self.lease_id
+        return self.list_micro_yuan, ""
+
+
+class Run(NamedTuple):
+    """What is known of the run; times are of the executor, kept within what is possible."""
+
+    started_at_ms: int = 0
+    ended_at_ms: int = 0
+    exit_code: int = 0
+    energy_ws: int = 0
+    output: bytes = b""
+    output_truncated: bool = False
+
+
+class Placement(NamedTuple):
+    """One attempt of a workload in one site; a value, replaced as a whole."""
+
+    placement_id: str
+    workload: Workload
+    attempt: int
+    state: PlacementState
+    placed_at_ms: int
+    allocations: tuple[Allocation, ...] = ()
+    class_id: str = ""
+    executor: str = ""
+    server_set_revision: int = 0
+    tariff: Tariff = Tariff()
+    units: int = 0
+    billed_until_ms: int = 0  # once over: where the last stretch of its usage begins
+    run: Run = Run()
+    reason: str = ""
+    why_not: WhyNot | None = None
+
+    @property
+    def live(self) -> bool:
+        """It holds capacity."""
+        return self.state is PlacementState.PLACED or self.state is PlacementState.STARTED

@@ -1,0 +1,87 @@
+"""Sums a site up into what it offers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from hexi_scheduler.domain.facts import Server
+from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
+from hexi_scheduler.domain.pool import Pool
+from hexi_scheduler.domain.site import Site, held_units
+from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, WHOLE
+
+
+def offer_of(site: Site) -> SiteOffer | None:
+    """The offer as of `site.revision`; none before the site is known."""
+    facts, server_set = site.facts, site.server_set
+    if facts is None or server_set is None:
+        return None
+    by_kind: defaultdict[tuple[str, str], list[Server]] = defaultdict(list)
+    for server in server_set.servers:
+        by_kind[server.class_id, server.executor].append(server)
+    return SiteOffer(
+        site.site_id,
+        site.revision,
+        SiteStanding(
+            facts.admitted,
+            facts.region,
+            facts.security_grade,
+            facts.state_owned_cloud,
+            facts.pue_milli,
+            facts.carbon_g_per_kwh,
+            facts.latencies_us,
+        ),
+        tuple(_class_offer(site, kind, by_kind[kind]) for kind in sorted(by_kind)),
+        _lease_offers(site),
+        server_set.revision,
+    )
+
+
+def _class_offer(site: Site, kind: tuple[str, str], servers: list[Server]) -> ClassOffer:
+    pool = site.capacity.pools[kind]
+    held = held_units(site, *kind)
+    accelerators = max(server.accelerators for server in servers)
+    cpu_max, memory_max, with_free = _free_of(pool, accelerators)
+    return ClassOffer(
+        *kind,
+        servers=len(servers),
+        servers_out=len(servers) - pool.servers,
+        cpu_milli_free=max(0, pool.cpu_milli - (0 if accelerators else held * CPU_MILLI_PER_UNIT)),
+        memory_mib_free=pool.memory_mib,
+        accelerator_milli_free=max(0, pool.device_milli - held * WHOLE),
+        servers_with_free_accelerators=with_free,
+        cpu_milli_free_max=cpu_max,
+        memory_mib_free_max=memory_max,
+        cpu_milli_largest=max(server.cpu_milli for server in servers),
+        memory_mib_largest=max(server.memory_mib for server in servers),
+        accelerators_largest=accelerators,
+        price_micro_yuan=site.facts.price_of(kind[0]) if site.facts else 0,
+    )
+
+
+def _free_of(pool: Pool, accelerators: int) -> tuple[int, int, tuple[int, ...]]:
+    cpu_max = memory_max = 0
+    exactly = [0] * (accelerators + 1)
+    for (cpu, memory, devices), count in pool.states():
+        cpu_max, memory_max = max(cpu_max, cpu), max(memory_max, memory)
+        exactly[devices.count(WHOLE)] += count
+    at_least = []
+    total = 0
+    for count in reversed(exactly[1:]):
+        total += count
+        at_least.append(total)
+    return cpu_max, memory_max, tuple(reversed(at_least))
+
+
+def _lease_offers(site: Site) -> tuple[LeaseOffer, ...]:
+    return tuple(
+        LeaseOffer(
+            lease.lease_id,
+            lease.tenant_id,
+            lease.class_id,
+            lease.units - site.drawn.get(lease.lease_id, 0),
+            lease.price_micro_yuan,
+        )
+        for lease in sorted(site.reservations.values())
+        if lease.start_ms <= site.now_ms < lease.end_ms
+    )

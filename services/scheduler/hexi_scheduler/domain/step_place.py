@@ -1,0 +1,163 @@
+"""PLACE as a pure step: a command of one site in, the events it decided (and applied) out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from hexi_scheduler.domain.eviction import evicted
+from hexi_scheduler.domain.facts import Condition, Reservation, ServerSet, SiteFacts
+from hexi_scheduler.domain.owed import CANCELLED
+from hexi_scheduler.domain.place_commands import (
+    ChangeCondition,
+    DirectQuarantine,
+    Place,
+    PlaceCommand,
+    PlaceItem,
+    Release,
+    Tick,
+)
+from hexi_scheduler.domain.place_events import ConditionChanged, PlaceEvent, ReservationChanged
+from hexi_scheduler.domain.place_fit import find_room, why_not
+from hexi_scheduler.domain.place_servers import adopt, quarantine
+from hexi_scheduler.domain.place_time import tick
+from hexi_scheduler.domain.placement import Placement, PlacementState, Run
+from hexi_scheduler.domain.policy import Policy
+from hexi_scheduler.domain.run_report import ReportRuns, RunReport
+from hexi_scheduler.domain.site import Site
+
+OUTPUT_BYTES_MAX = 64 * 1024
+START_FAILED = "failed to start"
+
+
+def step(site: Site, command: PlaceCommand, at_ms: int, policy: Policy) -> list[PlaceEvent]:
+    """Decide and apply. A command seen again, whole or in part, decides only what is missing."""
+    events: list[PlaceEvent] = []
+    for event in _decide(site, command, at_ms, policy):
+        site.apply(event)
+        events.append(event)
+    return events
+
+
+def _decide(site: Site, command: PlaceCommand, at_ms: int, policy: Policy) -> Iterator[PlaceEvent]:
+    # Every event is applied before the generator is asked for the next.
+    if isinstance(command, Place):
+        known = site.placements
+        for item in command.items:
+            if item.placement_id not in known:
+                yield _place(site, item, at_ms, policy)
+    elif isinstance(command, ReportRuns):
+        for report in command.reports:
+            yield from _report(site, report, at_ms)
+    elif isinstance(command, Release):
+        yield from _release(site, command, at_ms)
+    else:
+        yield from _decide_site(site, command, at_ms)
+
+
+def _decide_site(
+    site: Site,
+    command: Tick | ChangeCondition | DirectQuarantine | Reservation | ServerSet | SiteFacts,
+    at_ms: int,
+) -> Iterator[PlaceEvent]:
+    if isinstance(command, Tick):
+        yield from tick(site, command)
+    elif isinstance(command, ChangeCondition):
+        yield from _change_condition(site, command, at_ms)
+    elif isinstance(command, DirectQuarantine):
+        yield from quarantine(site, command, at_ms)
+    elif isinstance(command, Reservation):
+        if command.end_ms > site.now_ms and site.reservations.get(command.lease_id) != command:
+            yield ReservationChanged(command)
+    elif isinstance(command, ServerSet):
+        yield from adopt(site, command, at_ms)
+    else:
+        yield from _learn(site, command)
+
+
+def _place(site: Site, item: PlaceItem, at_ms: int, policy: Policy) -> Placement:
+    name, attempt, workload = item
+    revision = site.server_set.revision if site.server_set else 0
+    if site.facts is None or not site.facts.admitted or site.server_set is None:
+        reason = "the site is not admitted"
+        return Placement(name, workload, attempt, PlacementState.DECLINED, at_ms, reason=reason)
+    room = find_room(site, workload, at_ms, policy)
+    if room is None:
+        return Placement(
+            name,
+            workload,
+            attempt,
+            PlacementState.DECLINED,
+            at_ms,
+            server_set_revision=revision,
+            reason="no room",
+            why_not=why_not(site, workload.demand),
+        )
+    return Placement(
+        name,
+        workload,
+        attempt,
+        PlacementState.PLACED,
+        at_ms,
+        room.allocations,
+        room.class_id,
+        workload.demand.constraints.executor,
+        revision,
+        room.tariff,
+        workload.demand.units,
+    )
+
+
+def _report(site: Site, report: RunReport, at_ms: int) -> Iterable[Placement]:
+    placement = site.placements.get(report.placement_id)
+    if placement is None or not placement.live:
+        return
+    if report.failed:
+        reason = f"{START_FAILED}: {report.reason}"[:512]
+        yield evicted(site, placement, at_ms, reason)
+        return
+    run = placement.run
+    if placement.state is PlacementState.PLACED:
+        # An executor's clock may not reach back behind what is billed, nor ahead of the record.
+        least_ms = max(placement.placed_at_ms, site.billed_until_ms)
+        run = Run(started_at_ms=max(least_ms, min(report.at_ms, at_ms)))
+        placement = placement._replace(state=PlacementState.STARTED, run=run)
+        yield placement
+    if not report.started:
+        billed_ms = site.billed_until(placement)
+        yield placement._replace(
+            state=PlacementState.ENDED,
+            billed_until_ms=billed_ms,
+            run=Run(
+                run.started_at_ms,
+                max(billed_ms, min(report.at_ms, at_ms)),
+                report.exit_code,
+                report.energy_ws,
+                report.output[:OUTPUT_BYTES_MAX],
+                report.output_truncated or len(report.output) > OUTPUT_BYTES_MAX,
+            ),
+            reason=report.reason,
+        )
+
+
+def _release(site: Site, command: Release, at_ms: int) -> Iterable[Placement]:
+    placement = site.placements.get(command.placement_id)
+    if placement is not None and placement.live:
+        yield evicted(site, placement, at_ms, CANCELLED)
+
+
+def _change_condition(
+    site: Site, command: ChangeCondition, at_ms: int
+) -> Iterable[ConditionChanged]:
+    if command.condition is Condition.QUARANTINED:
+        return  # closed and opened by directives alone
+    before = set(site.out.get(command.condition, ()))
+    named = {server for server in command.servers if site.capacity.knows(server)}
+    now = before | named if command.active else before - set(command.servers)
+    if now != before:
+        yield ConditionChanged(command.condition, tuple(sorted(now)), at_ms)
+
+
+def _learn(site: Site, facts: SiteFacts) -> Iterable[PlaceEvent]:
+    known = site.facts
+    if known is None or (facts.revision >= known.revision and facts != known):
+        yield facts

@@ -1,0 +1,74 @@
+"""A workload as both stages see it: what it asks, not how it travels."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+GENERAL = "general"
+FLEET, HOST = "fleet", "host"
+WHOLE = 1_000
+CPU_MILLI_PER_UNIT = 1_000
+
+
+class Resources(NamedTuple):
+    """What one replica asks of one server; `device_milli` is 1000 for whole accelerators."""
+
+    cpu_milli: int
+    memory_mib: int
+    accelerators: int = 0
+    device_milli: int = WHOLE
+    models: tuple[str, ...] = ()
+
+    @property
+    def units(self) -> int:
+        """Billed units of one replica: accelerators, or vCPU bundles."""
+        if self.accelerators:
+            return max(1, -(-self.accelerators * self.device_milli // WHOLE))
+        return max(1, -(-self.cpu_milli // CPU_MILLI_PER_UNIT))
+
+
+class Constraints(NamedTuple):
+    """Hard filters; what is empty filters nothing."""
+
+    site_ids: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    state_owned_cloud: bool = False
+    security_grade_min: int = 0
+    latency_region: str = ""
+    latency_us_max: int = 0
+    executor: str = FLEET
+
+
+class Demand(NamedTuple):
+    """All that decides where something fits; equal demands get equal candidates."""
+
+    resources: Resources
+    replicas: int = 1
+    constraints: Constraints = Constraints()
+    price_micro_yuan_max: int = 0
+    lease_id: str = ""
+
+    @property
+    def units(self) -> int:
+        return self.resources.units * self.replicas
+
+    def accepts_class(self, class_id: str) -> bool:
+        """Accelerators of the wished models, or plain servers for those who wish none."""
+        if not self.resources.accelerators:
+            return class_id == GENERAL
+        return class_id != GENERAL and (
+            not self.resources.models or class_id in self.resources.models
+        )
+
+
+class Workload(NamedTuple):
+    """One submitted workload; `body` is its wire form, carried and never read here."""
+
+    workload_id: str
+    tenant_id: str
+    demand: Demand
+    priority: int = 0
+    duration_s_max: int = 0
+    submitted_at_ms: int = 0
+    traceparent: str = ""
+    body: bytes = b""
