@@ -177,7 +177,7 @@ SCHEDULER_SITE_STATE = Topic(
     dead_letter="scheduler.site-state.v1.dlq",
     owner="scheduler",
     producers=("scheduler",),
-    consumers=("scheduler", "marketplace"),
+    consumers=("scheduler",),
 )
 
 SCHEDULER_USAGE = Topic(

@@ -54,8 +54,12 @@ class Facts:
 
     async def run(self) -> None:
         while True:
-            record, reason = await self._poisoned.get()
-            await self._dead_letters.add(record, reason)
+            await self.carry_one()
+
+    async def carry_one(self) -> None:
+        """Wait for one unreadable record and make it a dead letter."""
+        record, reason = await self._poisoned.get()
+        await self._dead_letters.add(record, reason)
 
 
 def to_record(raw: Any) -> Record:
