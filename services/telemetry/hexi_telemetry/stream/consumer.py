@@ -37,7 +37,7 @@ class FrameConsumer:
         pool: asyncpg.Pool[Any],
     ) -> None:
         self._bootstrap, self._identity, self._inbox = bootstrap, identity, inbox
-        self._marks = marks_of(pool)
+        self._kept_marks = marks_of(pool)
         options = ConsumerOptions(
             bootstrap, identity, GROUP, TOPICS, instance_id="telemetry", batch_max=BATCH_MAX
         )
@@ -49,12 +49,16 @@ class FrameConsumer:
         await self._inbox.remember()
         ends = await log_ends(self._bootstrap, self._identity)
         name = TELEMETRY_FRAME.name
-        marks = {partition: await self._marks(name, partition) or 0 for partition in ends}
+        marks = {partition: await self._marks(name, partition) for partition in ends}
         await self._group.start(on_crash)
         async with asyncio.timeout(CATCH_UP_TIMEOUT_S):
             await self._inbox.caught_up(ends, marks)
         behind = sum(max(0, end - marks[partition]) for partition, end in ends.items())
         get_logger().info("ledger.caught_up", records=behind)
+
+    async def _marks(self, topic: str, partition: int) -> int:
+        # A database without a mark has heard nothing, whatever the group has committed.
+        return await self._kept_marks(topic, partition) or 0
 
     async def stop(self) -> None:
         await self._group.stop()
