@@ -1,4 +1,4 @@
-"""Goal: a site is registered, judged, admitted and read back at any time. Method: the real service."""
+"""Goal: a site is registered, judged, admitted and read back at any time, by the real service."""
 
 from __future__ import annotations
 

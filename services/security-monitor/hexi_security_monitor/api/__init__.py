@@ -1,0 +1,1 @@
+"""The SOC's gRPC door."""

@@ -1,0 +1,1 @@
+"""Decides what events mean: pure, no I/O."""

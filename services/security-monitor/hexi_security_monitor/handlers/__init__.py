@@ -1,0 +1,1 @@
+"""Verbs of the security monitor, one transaction each."""
