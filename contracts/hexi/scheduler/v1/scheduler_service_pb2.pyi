@@ -377,11 +377,14 @@ class Order(_message.Message):
     RUN_FIELD_NUMBER: _builtins.int
     EXECUTOR_FIELD_NUMBER: _builtins.int
     STARTED_FIELD_NUMBER: _builtins.int
+    STARTED_AT_MS_FIELD_NUMBER: _builtins.int
     placement_id: _builtins.str
     run: _builtins.bool
     """False: stop it if it runs."""
     executor: _builtins.str
     started: _builtins.bool
+    started_at_ms: _builtins.int
+    """When it started, as recorded; 0 before that. An executor that lost its memory goes on from here."""
     @_builtins.property
     def workload(self) -> _workload_pb2.Workload: ...
     @_builtins.property
@@ -395,10 +398,11 @@ class Order(_message.Message):
         run: _builtins.bool = ...,
         executor: _builtins.str = ...,
         started: _builtins.bool = ...,
+        started_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["workload", b"workload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "executor", b"executor", "placement_id", b"placement_id", "run", b"run", "started", b"started", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "executor", b"executor", "placement_id", b"placement_id", "run", b"run", "started", b"started", "started_at_ms", b"started_at_ms", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,6 +22,7 @@ def order_of(record: place_pb2.PlacementRecord) -> scheduler_service_pb2.Order:
         run=record.state in _LIVE,
         executor=record.executor,
         started=record.state == place_pb2.PLACEMENT_STATE_STARTED,
+        started_at_ms=record.started_at_ms,
     )
 
 
