@@ -33,7 +33,7 @@ from hexi_kit.rpc.status import from_rpc_error
 from hexi_marketplace.domain.market import Market
 from hexi_marketplace.domain.product import SLOT_MS, first_open_slot_ms, product_of
 from hexi_marketplace.wire.commands import read_command
-from hexi_marketplace.wire.events import lease_records, trade_records
+from hexi_marketplace.wire.events import outputs_of
 
 pytestmark = pytest.mark.integration
 
@@ -76,8 +76,9 @@ async def expected(world) -> tuple[list[bytes], list[bytes]]:
         message = decode(MARKETPLACE_ORDER, record)
         shard = market.shards[record.partition]
         events = shard.apply(read_command(message), message.recorded_at_ms, record.offset)
-        trades += trade_records(record.partition, record.offset, events)
-        leases += lease_records(record.partition, record.offset, events)
+        owed = outputs_of(record.partition, record.offset, events)
+        trades += owed[0]
+        leases += owed[1]
     return (
         [output.message.SerializeToString(deterministic=True) for output in trades],
         [output.message.SerializeToString(deterministic=True) for output in leases],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from hexi_kit.ids import derive
+
 from hexi_marketplace.domain.order import Order, OrderState
 
 
@@ -51,16 +53,29 @@ Command = Place | Cancel | Intend | Abandon | CloseGates
 
 
 class Trade(NamedTuple):
-    """What was agreed. The price is the resting order's."""
+    """What was agreed. The price is the resting order's.
 
-    trade_id: str
-    lease_id: str
+    `shard`, `offset` and `ordinal` say which trade of which command it is, and so name it.
+    """
+
+    shard: int
+    offset: int
+    ordinal: int
     product_id: str
     buy: Order
     sell: Order
     price_micro_yuan: int
     units: int
     agreed_at_ms: int
+
+    @property
+    def trade_id(self) -> str:
+        """Made when asked for: most trades of a replay are never asked."""
+        return derive("trade", self.shard, self.offset, self.ordinal)
+
+    @property
+    def lease_id(self) -> str:
+        return derive("lease", self.shard, self.offset, self.ordinal)
 
 
 class OrderOver(NamedTuple):

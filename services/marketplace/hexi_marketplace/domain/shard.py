@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hexi_kit.ids import derive
-
 from hexi_marketplace.domain.book import Book
 from hexi_marketplace.domain.command import (
     Abandon,
@@ -146,10 +144,10 @@ class Shard:
         self._note_change(listing)
         for ordinal, (resting, units) in enumerate(book.submit(order)):
             buy, sell = (order, resting) if order.side is Side.BUY else (resting, order)
-            trade_id = derive("trade", self.number, offset, ordinal)
             trade = Trade(
-                trade_id,
-                derive("lease", trade_id),
+                self.number,
+                offset,
+                ordinal,
                 order.product_id,
                 buy,
                 sell,

@@ -6,7 +6,7 @@ from hexi.marketplace.v1 import marketplace_pb2
 
 from hexi_marketplace.domain.shard import Shard
 from hexi_marketplace.wire.commands import read_command
-from hexi_marketplace.wire.events import Output, Position, lease_records, trade_records
+from hexi_marketplace.wire.events import Output, Position, outputs_of
 
 
 class Turn:
@@ -24,13 +24,12 @@ class Turn:
         events = self.shard.apply(command, message.recorded_at_ms, offset)
         if not events:
             return
-        last = Position(offset, len(events))
-        if last > self._trades_until:
-            owed = trade_records(self.shard.number, offset, events)
-            self._trades += [output for output in owed if output.position > self._trades_until]
-        if last > self._leases_until:
-            owed = lease_records(self.shard.number, offset, events)
-            self._leases += [output for output in owed if output.position > self._leases_until]
+        # Past the last possible ordinal: what lies before both positions is not even built.
+        if Position(offset, len(events)) < min(self._trades_until, self._leases_until):
+            return
+        trades, leases = outputs_of(self.shard.number, offset, events)
+        self._trades += [one for one in trades if one.position > self._trades_until]
+        self._leases += [one for one in leases if one.position > self._leases_until]
 
     def skip(self, offset: int) -> None:
         """Pass a record that is no command."""

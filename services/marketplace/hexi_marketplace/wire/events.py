@@ -9,7 +9,6 @@ from typing import NamedTuple
 from hexi.common.v1 import common_pb2
 from hexi.marketplace.v1 import marketplace_pb2 as pb
 from hexi_contracts.topic import Topic
-from hexi_kit.ids import derive
 from hexi_kit.kafka.codec import decode_value
 
 from hexi_marketplace.domain.command import Event, OrderOver, Trade
@@ -38,34 +37,32 @@ class Output:
     traceparent: str
 
 
-def trade_records(partition: int, offset: int, events: Sequence[Event]) -> list[Output]:
-    """What the trade topic is owed for one command."""
-    found = []
+def outputs_of(
+    partition: int, offset: int, events: Sequence[Event]
+) -> tuple[list[Output], list[Output]]:
+    """What the trade topic, and with a lease for each trade the lease topic, owe to one command."""
+    trades: list[Output] = []
+    leases: list[Output] = []
+    leases_of = sum(isinstance(event, Trade) for event in events)
     for ordinal, event in enumerate(events):
+        position = Position(offset, ordinal)
         cause = _cause(partition, offset, ordinal, len(events))
-        if isinstance(event, Trade):
-            message = pb.TradeRecord(agreed=write_trade(event, cause))
-            event_id, trace = event.trade_id, event.buy.traceparent
-        else:
-            message = pb.TradeRecord(ended=_write_over(event, cause))
-            event_id, trace = derive("order-over", event.order_id), ""
-        position = Position(offset, ordinal)
-        found.append(Output(position, shard_name(event.product_id), event_id, message, trace))
-    return found
-
-
-def lease_records(partition: int, offset: int, events: Sequence[Event]) -> list[Output]:
-    """What the lease topic is owed for one command: a lease for each trade."""
-    trades = [event for event in events if isinstance(event, Trade)]
-    found = []
-    for ordinal, trade in enumerate(trades):
-        cause = _cause(partition, offset, ordinal, len(trades))
-        message = _write_lease(trade, cause)
-        trace = trade.buy.traceparent
-        position = Position(offset, ordinal)
-        shard = shard_name(trade.product_id)
-        found.append(Output(position, shard, trade.lease_id, message, trace))
-    return found
+        shard = shard_name(event.product_id)
+        if isinstance(event, OrderOver):
+            over = pb.TradeRecord(ended=_write_over(event, cause))
+            event_id = f"over-{partition}-{offset}-{ordinal}"
+            trades.append(Output(position, shard, event_id, over, ""))
+            continue
+        agreed = write_trade(event, cause)
+        trace = event.buy.traceparent
+        trades.append(
+            Output(position, shard, agreed.trade_id, pb.TradeRecord(agreed=agreed), trace)
+        )
+        cause = _cause(partition, offset, len(leases), leases_of)
+        lease = _write_lease(agreed, cause)
+        lease_position = Position(offset, len(leases))
+        leases.append(Output(lease_position, shard, lease.lease_id, lease, trace))
+    return trades, leases
 
 
 def last_position(topic: Topic, value: bytes) -> Position:
@@ -95,21 +92,21 @@ def write_trade(trade: Trade, cause: common_pb2.Cause | None = None) -> pb.Trade
     )
 
 
-def _write_lease(trade: Trade, cause: common_pb2.Cause) -> pb.LeaseGranted:
+def _write_lease(trade: pb.TradeAgreed, cause: common_pb2.Cause) -> pb.LeaseGranted:
     product = parse_product(trade.product_id)
     assert product is not None, "a trade's product was read when its order was placed"
     return pb.LeaseGranted(
         lease_id=trade.lease_id,
         cause=cause,
         trade_id=trade.trade_id,
-        tenant_id=trade.buy.tenant_id,
+        tenant_id=trade.tenant_id,
         site_id=product.site_id,
         class_id=product.class_id,
         units=trade.units,
         start_ms=product.slot_start_ms,
         end_ms=product.slot_end_ms,
         price_micro_yuan=trade.price_micro_yuan,
-        traceparent=trade.buy.traceparent,
+        traceparent=trade.traceparent,
     )
 
 
