@@ -49,8 +49,8 @@ class MemoryLog:
         if self.dies_at == f"before {name}":
             raise DeathError
         self.commands.append(command)
-        product = parse_product(command.product_id if not isinstance(command, Place) else "")
-        product = product or parse_product(command.order.product_id)  # type: ignore[union-attr]
+        subject = command.order if isinstance(command, Place) else command
+        product = parse_product(subject.product_id)
         assert product is not None and product.shard == shard
         target = self._market.shard_of(product)
         target.apply(command, self._clock.now_ms(), target.next_offset)
