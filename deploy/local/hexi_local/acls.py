@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka.client import AIOKafkaClient
+from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.errors import for_code
 from aiokafka.protocol.admin import CreateAclsRequest, CreateAclsRequest_v1
 from hexi_contracts.topic import Topic
@@ -57,6 +57,17 @@ def rights_of(topics: Iterable[Topic]) -> list[Right]:
         rights |= {(GROUP, service, PREFIXED, service, one) for one in (READ, DESCRIBE)}
         rights.add((CLUSTER, "kafka-cluster", LITERAL, service, IDEMPOTENT_WRITE))
     return sorted(rights)
+
+
+async def make_coordinators(bootstrap: str, identity: Identity | None) -> None:
+    """Ask for one of each kind: the broker makes its inner topics before anyone is in a hurry."""
+    client = AIOKafkaClient(**client_options(bootstrap, identity))
+    await client.bootstrap()
+    try:
+        for kind in CoordinationType:
+            await client.coordinator_lookup(kind, "nobody")
+    finally:
+        await client.close()
 
 
 async def write_rights(bootstrap: str, identity: Identity | None, rights: list[Right]) -> None:

@@ -14,7 +14,7 @@ from hexi_contracts.topic import Topic
 from hexi_kit.clock import Clock, SystemClock
 from hexi_kit.identity import Identity, LocalAuthority
 
-from hexi_local.acls import rights_of, write_rights
+from hexi_local.acls import make_coordinators, rights_of, write_rights
 from hexi_local.child import Child, Command
 from hexi_local.jars import classpath, java, start_cache
 from hexi_local.kafka_files import KafkaFiles
@@ -95,6 +95,7 @@ class EmbeddedKafka:
             return False
         try:
             await write_rights(self.bootstrap, self.supervisor, rights_of(all_topics()))
+            await make_coordinators(self.bootstrap, self.supervisor)
         except (KafkaError, OSError):
             return False
         return True
