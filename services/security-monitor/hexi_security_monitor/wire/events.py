@@ -11,12 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hexi_security_monitor.domain.event import Event
 
-SITE_ID = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63})?")
+SITE_ID = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$")
 TIME_MS_MAX = 253_402_300_799_000
 RACKS_MAX = 20_000
+NUMBER_MAX = 2**53
 
 Text = Annotated[str, Field(max_length=512, pattern=r"^[^\x00]*$")]
-Count = Annotated[int, Field(ge=0, le=2**53)]
+# As large as the field of the frame it was copied from: what was refused may be absurd.
+Count = Annotated[int, Field(ge=0, le=2**64 - 1)]
 
 
 class _Read(BaseModel):
@@ -89,11 +91,16 @@ def event_of(document: dict[str, Any]) -> Event:
         principal=own.principal,
         principal_site=_site_of(own.principal),
         source=own.source,
-        server_set_revision=own.server_set_revision,
-        first_server=own.first_server,
-        count=own.count,
+        server_set_revision=_bounded(own.server_set_revision),
+        first_server=_bounded(own.first_server),
+        count=_bounded(own.count),
         racks=tuple(own.racks),
     )
+
+
+def _bounded(number: int) -> int:
+    """No revision and no server has a larger number; 0 says nothing."""
+    return number if number <= NUMBER_MAX else 0
 
 
 def _site_of(principal: str) -> str:
