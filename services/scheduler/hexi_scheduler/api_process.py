@@ -7,11 +7,13 @@ from hexi_kit.identity.authorize import Authorizer
 from hexi_kit.kafka.producer import EventProducer
 from hexi_kit.kafka.tail import LogTail
 from hexi_kit.process import Process
+from hexi_kit.refusal_events import tell_refusals
 from hexi_kit.rpc.server import RpcOptions, RpcServer
 
+from hexi_scheduler.api.explain import Explainer
 from hexi_scheduler.api.servicer import SchedulerServicer
 from hexi_scheduler.handlers import Desk
-from hexi_scheduler.settings import SchedulerSettings
+from hexi_scheduler.settings import SchedulerSettings, route_policy
 from hexi_scheduler.store.orders import OrderBoard
 from hexi_scheduler.store.sites import SiteStateView
 from hexi_scheduler.store.view import WorkloadView
@@ -29,7 +31,9 @@ def hang(process: Process, settings: SchedulerSettings) -> None:
         TAILED,
         JournalTail(view, orders, sites.set).apply,
     )
-    servicer = SchedulerServicer(Desk(producer, view, process.clock), sites, orders)
+    servicer = SchedulerServicer(
+        Desk(producer, view, process.clock), sites, orders, Explainer(route_policy())
+    )
     server = RpcServer(
         RpcOptions(
             settings.listen,
@@ -37,7 +41,8 @@ def hang(process: Process, settings: SchedulerSettings) -> None:
             "scheduler",
             process.clock,
             Authorizer(),
-            readiness=process.lifecycle.readiness,
+            tell_refusals(producer, "scheduler"),
+            process.lifecycle.readiness,
         ),
         [(scheduler_service_pb2_grpc.add_SchedulerServiceServicer_to_server, servicer)],
     )

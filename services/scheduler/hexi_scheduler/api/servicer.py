@@ -15,7 +15,7 @@ from hexi_kit.rpc.context import current_principal
 from hexi_kit.rpc.validate import Violations
 
 from hexi_scheduler import handlers, wire_api
-from hexi_scheduler.api import explain
+from hexi_scheduler.api.explain import Explainer
 from hexi_scheduler.ports import OrderFeed, SiteStates
 
 PAGE_SIZE_MAX = 1_000
@@ -27,8 +27,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class SchedulerServicer(pb_grpc.SchedulerServiceServicer):
     """Every method answers from the view or after the broker has the request."""
 
-    def __init__(self, desk: handlers.Desk, sites: SiteStates, orders: OrderFeed) -> None:
+    def __init__(
+        self, desk: handlers.Desk, sites: SiteStates, orders: OrderFeed, explainer: Explainer
+    ) -> None:
         self._desk = desk
+        self._explainer = explainer
         self._sites = sites
         self._orders = orders
 
@@ -79,7 +82,7 @@ class SchedulerServicer(pb_grpc.SchedulerServiceServicer):
     async def ExplainWorkload(
         self, request: pb.ExplainWorkloadRequest, context: Context
     ) -> pb.ExplainWorkloadResponse:
-        return explain.explain(self._seen(request.workload_id), self._sites.all())
+        return self._explainer.explain(self._seen(request.workload_id), self._sites.all())
 
     async def ListSiteStates(
         self, request: pb.ListSiteStatesRequest, context: Context
