@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hexi_scheduler.domain.facts import Condition
+
+Flags = NDArray[np.bool_]
+Values = NDArray[np.float32]
+JUDGED = (Condition.HOT, Condition.OVER_POWER, Condition.SILENT)
 
 
 class ConditionRules(NamedTuple):
     """Dated thresholds; shares of the power limit are in thousandths."""
 
     effective_from: str
-    hot_on_c: float
-    hot_off_c: float
+    hot_on_c: int
+    hot_off_c: int
     over_power_on_milli: int
     over_power_off_milli: int
     silent_periods: int
@@ -23,9 +30,9 @@ class Readings(NamedTuple):
     """One frame of a site: servers first … first + count - 1; None where it has no column."""
 
     first_server: int
-    good: Sequence[bool]
-    inlet_c: Sequence[float] | None
-    power_w: Sequence[float] | None
+    good: Flags
+    inlet_c: Values | None
+    power_w: Values | None
     observed_at_ms: int
     period_ms: int
 
@@ -40,88 +47,77 @@ class Change(NamedTuple):
 
 
 class Watch:
-    """Soft state of one site: what each server said last, and what it is in."""
+    """Soft state of one site: when each server was last heard, and what it is in."""
 
-    def __init__(self, rules: ConditionRules) -> None:
+    def __init__(self, rules: ConditionRules, limits_w: Sequence[int]) -> None:
         self._rules = rules
-        self._last_good_ms: dict[int, int] = {}
-        self._period_ms: dict[int, int] = {}
-        self._in: dict[Condition, set[int]] = {c: set() for c in Condition}
-        self._limits_w: Sequence[int] = ()
+        self._limits_w = np.array(limits_w, dtype=np.float32)
+        count = len(limits_w)
+        self._heard_ms = np.zeros(count, dtype=np.int64)
+        self._period_ms = 0
+        self._in = {condition: np.zeros(count, dtype=np.bool_) for condition in JUDGED}
 
-    def servers_are(self, power_limits_w: Sequence[int]) -> None:
-        """A server set came: its size, and the power limit of each server."""
-        self._limits_w = power_limits_w
-        count = len(power_limits_w)
-        for servers in self._in.values():
-            servers.intersection_update(range(count))
-        for server in [s for s in self._last_good_ms if s >= count]:
-            del self._last_good_ms[server]
-
-    def starts_with(self, condition: Condition, servers: Sequence[int]) -> None:
-        """What PLACE holds to be out, after a restart."""
-        self._in[condition] = set(servers)
+    def starts_with(self, condition: Condition, servers: Iterable[int]) -> None:
+        """What PLACE holds to be out."""
+        inside = self._in[condition]
+        inside[:] = False
+        inside[[server for server in servers if server < len(inside)]] = True
 
     def hear(self, frame: Readings) -> list[Change]:
-        """Judge one frame."""
-        good = [frame.first_server + i for i, ok in enumerate(frame.good) if ok]
-        for server in good:
-            self._last_good_ms[server] = max(
-                frame.observed_at_ms, self._last_good_ms.get(server, 0)
-            )
-            self._period_ms[server] = frame.period_ms
-        changes = self._change(Condition.SILENT, set(), set(good), "a good reading came")
+        """Judge one frame; what goes beyond the known servers is left out."""
+        first = frame.first_server
+        count = min(len(frame.good), max(0, len(self._heard_ms) - first))
+        good = frame.good[:count]
+        span = slice(first, first + count)
+        if not self._period_ms:
+            # Silence counts from the first word of the site on.
+            self._heard_ms[:] = frame.observed_at_ms
+        self._period_ms = max(1, frame.period_ms)
+        heard = self._heard_ms[span]
+        np.maximum(heard, frame.observed_at_ms, out=heard, where=good)
+        changes = self._change(Condition.SILENT, span, ~good & False, good, "a good reading came")
+        rules = self._rules
         if frame.inlet_c is not None:
-            changes += self._judge_heat(frame, frame.inlet_c)
+            inlet = frame.inlet_c[:count]
+            hot, cool = good & (inlet > rules.hot_on_c), good & (inlet < rules.hot_off_c)
+            changes += self._change(
+                Condition.HOT, span, hot, cool, f"inlet over {rules.hot_on_c} C"
+            )
         if frame.power_w is not None:
-            changes += self._judge_power(frame, frame.power_w)
+            milli = frame.power_w[:count] * 1_000
+            limit = self._limits_w[span]
+            judged = good & (limit > 0)
+            over = judged & (milli > limit * rules.over_power_on_milli)
+            under = judged & (milli < limit * rules.over_power_off_milli)
+            changes += self._change(
+                Condition.OVER_POWER, span, over, under, "power over the limit of the server"
+            )
         return changes
 
     def look(self, now_ms: int) -> list[Change]:
         """Who has not been heard for too long."""
+        if not self._period_ms:
+            return []
         periods = self._rules.silent_periods
-        silent = {
-            server
-            for server, at_ms in self._last_good_ms.items()
-            if now_ms - at_ms > periods * self._period_ms[server]
-        }
+        silent = now_ms - self._heard_ms > periods * self._period_ms
+        everyone = slice(0, len(silent))
         return self._change(
-            Condition.SILENT, silent, set(), f"no good reading for {periods} periods"
+            Condition.SILENT,
+            everyone,
+            silent,
+            silent & False,
+            f"no good reading for {periods} periods",
         )
 
-    def _judge_heat(self, frame: Readings, inlet_c: Sequence[float]) -> list[Change]:
-        rules = self._rules
-        on, off = set(), set()
-        for i, (ok, celsius) in enumerate(zip(frame.good, inlet_c, strict=False)):
-            if ok and celsius > rules.hot_on_c:
-                on.add(frame.first_server + i)
-            elif ok and celsius < rules.hot_off_c:
-                off.add(frame.first_server + i)
-        return self._change(Condition.HOT, on, off, f"inlet over {rules.hot_on_c} C")
-
-    def _judge_power(self, frame: Readings, power_w: Sequence[float]) -> list[Change]:
-        rules = self._rules
-        on, off = set(), set()
-        limits = self._limits_w[frame.first_server :]
-        for i, (ok, watts, limit) in enumerate(zip(frame.good, power_w, limits, strict=False)):
-            if not ok or not limit:
-                continue
-            if watts * 1_000 > limit * rules.over_power_on_milli:
-                on.add(frame.first_server + i)
-            elif watts * 1_000 < limit * rules.over_power_off_milli:
-                off.add(frame.first_server + i)
-        return self._change(Condition.OVER_POWER, on, off, "power over its limit")
-
     def _change(
-        self, condition: Condition, on: set[int], off: set[int], evidence: str
+        self, condition: Condition, span: slice, on: Flags, off: Flags, evidence: str
     ) -> list[Change]:
-        inside = self._in[condition]
-        entered, left = on - inside, off & inside
+        inside = self._in[condition][span]
+        entered, left = on & ~inside, off & inside
         inside |= entered
-        inside -= left
-        changes = []
-        if entered:
-            changes.append(Change(condition, True, tuple(sorted(entered)), evidence))
-        if left:
-            changes.append(Change(condition, False, tuple(sorted(left)), evidence))
-        return changes
+        inside &= ~left
+        return [
+            Change(condition, active, tuple((np.flatnonzero(who) + span.start).tolist()), evidence)
+            for active, who in ((True, entered), (False, left))
+            if who.any()
+        ]

@@ -1,0 +1,89 @@
+"""ROUTE on the log: requests in, decisions in its journal, orders to PLACE out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeGuard
+
+from hexi.scheduler.v1 import place_pb2, route_pb2
+from hexi_contracts import topics
+from hexi_kit import ids
+from hexi_kit.clock import Clock
+from hexi_kit.journal.table import Items
+from hexi_kit.kafka.record import Outgoing, Record
+from hexi_kit.metrics import counter
+from hexi_kit.tracing import span
+
+from hexi_scheduler.domain.route import Route, RouteState
+from hexi_scheduler.domain.route_policy import RoutePolicy
+from hexi_scheduler.domain.router import RouteEvent, Router
+from hexi_scheduler.domain.step_route import step
+from hexi_scheduler.stream.rounds import Rounds
+from hexi_scheduler.stream.stage import Partition, Stage, StageParts
+from hexi_scheduler.wire.route import entries, entry, orders, request
+
+ITEM_BYTES_MAX = 700_000
+
+
+class RouteStage(Stage[RouteEvent, Route]):
+    """One router per owned partition of scheduler.request.v1."""
+
+    name = "route"
+    topic = topics.SCHEDULER_REQUEST
+
+    def __init__(self, parts: StageParts, policy: RoutePolicy, clock: Clock) -> None:
+        super().__init__(parts)
+        self._policy, self._event_clock = policy, clock
+        self.routers: dict[int, Router] = {}
+        self._partitions: dict[int, Partition[RouteEvent]] = {}
+        self._routed = counter("scheduler.workloads_routed")
+
+    def recover(self, partition: int, items: Items) -> None:
+        router, own = Router(self._policy), Partition[RouteEvent]()
+        for key, value in items.items():
+            found = entry(key, value, self.reader)
+            if found is not None:
+                router.apply(found[0])
+                own.note(found[1], found[0])
+        self.routers[partition], self._partitions[partition] = router, own
+
+    def forget(self, partition: int) -> None:
+        self.routers.pop(partition, None)
+        self._partitions.pop(partition, None)
+
+    def own(self, partition: int) -> Partition[RouteEvent]:
+        return self._partitions[partition]
+
+    def repeat(self, record: Record, rounds: Rounds[Route]) -> None:
+        again = self._partitions[record.partition].answers.get(record.offset, ())
+        rounds.owe(record.partition, [route for route in again if _owes(route)])
+
+    def decide(self, record: Record, message: route_pb2.Request, rounds: Rounds[Route]) -> None:
+        partition = record.partition
+        traceparent = record.headers.get("traceparent", b"").decode(errors="replace")
+        with span("scheduler.route", traceparent):
+            asked = request(message, self.reader)
+            events = step(self.routers[partition], asked, message.recorded_at_ms)
+        written = entries(events, partition, record.offset)
+        for event, made in zip(events, written, strict=True):
+            rounds.write(partition, made, [event] if _owes(event) else [])
+        if events:
+            self._partitions[partition].decided = record.offset
+            self._routed.add(sum(isinstance(event, Route) for event in events))
+
+    async def pay(self, owed: Sequence[Route]) -> None:
+        now_ms = self._event_clock.now_ms()
+        outgoing: list[Outgoing] = []
+        for site_id, commands in sorted(orders(owed, ITEM_BYTES_MAX).items()):
+            head = place_pb2.SiteCommand(site_id=site_id, recorded_at_ms=now_ms)
+            encoded = head.SerializeToString()
+            for number, (name, body) in enumerate(commands):
+                event_id = ids.derive("order", site_id, name, number)
+                outgoing.append(
+                    Outgoing(topics.SCHEDULER_COMMAND, site_id, encoded + body, event_id)
+                )
+        await self.publisher.send_all(outgoing)
+
+
+def _owes(event: RouteEvent) -> TypeGuard[Route]:
+    return isinstance(event, Route) and event.state is RouteState.ROUTED

@@ -1,0 +1,68 @@
+"""What inventory says of a site, in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hexi.inventory.v1 import inventory_pb2
+from hexi_kit.errors import Poison
+
+from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
+from hexi_scheduler.domain.workload import FLEET, GENERAL
+
+
+def site_facts(message: inventory_pb2.SiteRecorded) -> SiteFacts:
+    site = message.site
+    return SiteFacts(
+        message.revision,
+        message.state == inventory_pb2.ADMISSION_STATE_ADMITTED,
+        site.region,
+        site.security_grade,
+        site.state_owned_cloud,
+        site.pue_milli,
+        site.carbon_g_per_kwh,
+        tuple(sorted((p.class_id, p.price_micro_yuan) for p in site.prices)),
+        tuple(sorted((x.region, x.one_way_us) for x in site.latencies)),
+        message.SerializeToString(deterministic=True),
+    )
+
+
+def server_set(message: inventory_pb2.ServerSet) -> ServerSet:
+    """Columns to servers.
+
+    Raises:
+        Poison: columns of unequal length, or an index that names nothing.
+    """
+    count = len(message.cpu_milli)
+    columns = (message.memory_mib, message.rack_index, message.accelerators)
+    if any(len(column) != count for column in columns):
+        raise Poison(f"server set of {message.site_id}: expected columns of {count} servers")
+    try:
+        servers = tuple(_servers(message, count))
+    except IndexError as error:
+        raise Poison(f"server set of {message.site_id}: an index names nothing") from error
+    return ServerSet(message.revision, servers, message.SerializeToString(deterministic=True))
+
+
+def power_limits_w(body: bytes) -> list[int]:
+    """Power limit of each server of a server set's wire form; empty where none is declared."""
+    return list(inventory_pb2.ServerSet.FromString(body).power_limit_w)
+
+
+def _servers(message: inventory_pb2.ServerSet, count: int) -> list[Server]:
+    racks = list(message.racks)
+    models = ["", *message.accelerator_models]
+    model_index: Sequence[int] = message.accelerator_index or [0] * count
+    executors = list(message.executors) or [FLEET]
+    executor_index: Sequence[int] = message.executor_index or [0] * count
+    return [
+        Server(
+            racks[message.rack_index[i]],
+            models[model_index[i]] if message.accelerators[i] else GENERAL,
+            executors[executor_index[i]] or FLEET,
+            message.cpu_milli[i],
+            message.memory_mib[i],
+            message.accelerators[i],
+        )
+        for i in range(count)
+    ]

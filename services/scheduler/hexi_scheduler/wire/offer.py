@@ -1,0 +1,91 @@
+"""Site states, in and out."""
+
+from __future__ import annotations
+
+from hexi.scheduler.v1 import route_pb2
+
+from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
+from hexi_scheduler.domain.workload import FLEET
+
+
+def offer(message: route_pb2.SiteState) -> SiteOffer:
+    """What a site state says."""
+    standing = SiteStanding(
+        message.admitted,
+        message.region,
+        message.security_grade,
+        message.state_owned_cloud,
+        message.pue_milli,
+        message.carbon_g_per_kwh,
+        tuple(sorted(message.latency_us.items())),
+    )
+    classes = [_class(c) for c in (*message.classes, *message.executor_classes)]
+    leases = tuple(
+        LeaseOffer(x.lease_id, x.tenant_id, x.class_id, x.units_free, x.price_micro_yuan)
+        for x in message.leases
+    )
+    body = message.SerializeToString(deterministic=True)
+    return SiteOffer(
+        message.site_id,
+        message.revision,
+        standing,
+        tuple(sorted(classes)),
+        leases,
+        message.server_set_revision,
+        body,
+    )
+
+
+def site_state(offered: SiteOffer) -> route_pb2.SiteState:
+    """The message of an offer; `classes` are those of the fleet, which is what can be sold."""
+    standing = offered.standing
+    return route_pb2.SiteState(
+        site_id=offered.site_id,
+        server_set_revision=offered.server_set_revision,
+        admitted=standing.admitted,
+        region=standing.region,
+        security_grade=standing.security_grade,
+        state_owned_cloud=standing.state_owned_cloud,
+        pue_milli=standing.pue_milli,
+        carbon_g_per_kwh=standing.carbon_g_per_kwh,
+        latency_us=dict(standing.latencies_us),
+        classes=[_class_message(c) for c in offered.classes if c.executor == FLEET],
+        executors=sorted({c.executor for c in offered.classes}),
+        revision=offered.revision,
+        executor_classes=[_class_message(c) for c in offered.classes if c.executor != FLEET],
+        leases=[
+            route_pb2.LeaseCapacity(
+                lease_id=x.lease_id,
+                tenant_id=x.tenant_id,
+                class_id=x.class_id,
+                units_free=max(0, x.units_free),
+                price_micro_yuan=x.price_micro_yuan,
+            )
+            for x in offered.leases
+        ],
+    )
+
+
+def _class(message: route_pb2.ClassCapacity) -> ClassOffer:
+    return ClassOffer(
+        message.class_id,
+        message.executor or FLEET,
+        message.servers,
+        message.servers_out,
+        message.cpu_milli_free,
+        message.memory_mib_free,
+        message.accelerator_milli_free,
+        tuple(message.servers_with_free_accelerators),
+        message.cpu_milli_free_max,
+        message.memory_mib_free_max,
+        message.cpu_milli_largest,
+        message.memory_mib_largest,
+        message.accelerators_largest,
+        message.price_micro_yuan,
+    )
+
+
+def _class_message(c: ClassOffer) -> route_pb2.ClassCapacity:
+    fields = c._asdict()
+    fields["executor"] = "" if c.executor == FLEET else c.executor
+    return route_pb2.ClassCapacity(**fields)

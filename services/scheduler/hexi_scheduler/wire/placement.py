@@ -1,0 +1,98 @@
+"""Placements, in and out."""
+
+from __future__ import annotations
+
+from hexi.common.v1 import common_pb2
+from hexi.scheduler.v1 import place_pb2
+
+from hexi_scheduler.domain.placement import (
+    Allocation,
+    Placement,
+    PlacementState,
+    Run,
+    Tariff,
+)
+from hexi_scheduler.wire.splice import nested
+from hexi_scheduler.wire.workload import WorkloadReader, why_not, why_not_message
+
+STATES = {state.value: state for state in PlacementState}
+NO_RUN = Run()
+
+
+def placement_bytes(of: Placement, site_id: str, cause: common_pb2.Cause) -> bytes:
+    """The record of a placement, its workload spliced in as it came."""
+    tariff = of.tariff
+    message = place_pb2.PlacementRecord(
+        cause=cause,
+        placement_id=of.placement_id,
+        site_id=site_id,
+        attempt=of.attempt,
+        state=of.state.value,  # type: ignore[arg-type]  # numbers are those of the wire
+        class_id=of.class_id,
+        server_set_revision=of.server_set_revision,
+        units=of.units,
+        placed_at_ms=of.placed_at_ms,
+        executor=of.executor,
+        list_price_micro_yuan=tariff.list_micro_yuan,
+        price_micro_yuan=tariff.lease_micro_yuan if tariff.lease_id else tariff.list_micro_yuan,
+    )
+    for server, devices, milli in of.allocations:
+        message.allocations.add(server=server, devices=devices, device_milli=milli)
+    if tariff.lease_id:
+        message.lease_id = tariff.lease_id
+        message.lease_until_ms = tariff.lease_until_ms
+    if of.run != NO_RUN:
+        _put_run(message, of)
+    if of.reason:
+        message.reason = of.reason
+    if of.why_not is not None:
+        message.why_not.CopyFrom(why_not_message(of.why_not))
+    return message.SerializeToString() + nested(5, of.workload.body)
+
+
+def placement(message: place_pb2.PlacementRecord, reader: WorkloadReader) -> Placement:
+    run = NO_RUN
+    if message.started_at_ms or message.ended_at_ms:
+        run = Run(
+            message.started_at_ms,
+            message.ended_at_ms,
+            message.exit_code,
+            message.energy_ws,
+            message.output,
+            message.output_truncated,
+        )
+    leased = bool(message.lease_id)
+    return Placement(
+        message.placement_id,
+        reader.read(message.workload),
+        message.attempt,
+        STATES[message.state],
+        message.placed_at_ms,
+        tuple(Allocation(a.server, tuple(a.devices), a.device_milli) for a in message.allocations),
+        message.class_id,
+        message.executor,
+        message.server_set_revision,
+        Tariff(
+            message.list_price_micro_yuan,
+            message.lease_id,
+            message.price_micro_yuan if leased else 0,
+            message.lease_until_ms,
+        ),
+        message.units,
+        message.billed_until_ms,
+        run,
+        message.reason,
+        why_not(message.why_not) if message.HasField("why_not") else None,
+    )
+
+
+def _put_run(message: place_pb2.PlacementRecord, of: Placement) -> None:
+    run = of.run
+    message.started_at_ms = run.started_at_ms
+    message.ended_at_ms = run.ended_at_ms
+    message.exit_code = run.exit_code
+    message.energy_ws = run.energy_ws
+    message.billed_until_ms = of.billed_until_ms
+    if run.output:
+        message.output = run.output
+        message.output_truncated = run.output_truncated

@@ -1,0 +1,151 @@
+"""ROUTE's requests in, its journal in and out, what it owes to PLACE out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from hexi.common.v1 import common_pb2
+from hexi.scheduler.v1 import place_pb2, route_pb2
+from hexi_kit import ids
+from hexi_kit.errors import Poison
+
+from hexi_scheduler.domain.offer import SiteOffer
+from hexi_scheduler.domain.owed import PlaceOutcome, Report
+from hexi_scheduler.domain.route import (
+    Cancel,
+    HearOffers,
+    HearReports,
+    Route,
+    RouteState,
+    Submit,
+)
+from hexi_scheduler.domain.router import RouteEvent
+from hexi_scheduler.wire.offer import offer
+from hexi_scheduler.wire.splice import nested
+from hexi_scheduler.wire.workload import WorkloadReader, why_not, why_not_message
+
+SITE_KEY = b"site/"
+OUTCOMES = {outcome.value: outcome for outcome in PlaceOutcome}
+
+
+def request(
+    message: route_pb2.Request, reader: WorkloadReader
+) -> Submit | Cancel | HearReports | HearOffers:
+    """What the request asks; Poison when it asks nothing that is known."""
+    kind = message.WhichOneof("item")
+    if kind == "submit":
+        return Submit(tuple(reader.read(workload) for workload in message.submit.workloads))
+    if kind == "cancel":
+        return Cancel(message.cancel.workload_id, message.cancel.tenant_id)
+    if kind == "reports":
+        return HearReports(
+            tuple(
+                Report(r.workload_id, r.attempt, OUTCOMES[r.outcome], r.reason)
+                for r in message.reports.reports
+                if r.outcome in OUTCOMES
+            )
+        )
+    if kind == "site_states":
+        return HearOffers(tuple(offer(state) for state in message.site_states.sites))
+    raise Poison("expected a request, was an empty or unknown item")
+
+
+def entries(
+    events: Iterable[RouteEvent], partition: int, offset: int
+) -> list[tuple[bytes, bytes | None]]:
+    """The journal entries of what one request decided."""
+    decided = list(events)
+    count = len(decided)
+    written: list[tuple[bytes, bytes | None]] = []
+    for ordinal, event in enumerate(decided):
+        if isinstance(event, Route):
+            cause = common_pb2.Cause(partition=partition, offset=offset, ordinal=ordinal, of=count)
+            written.append((event.workload.workload_id.encode(), _route_bytes(event, cause)))
+        elif isinstance(event, SiteOffer):
+            written.append((SITE_KEY + event.site_id.encode(), nested(2, event.body)))
+        else:
+            written.append((event.workload_id.encode(), None))
+    return written
+
+
+def entry(key: bytes, value: bytes, reader: WorkloadReader) -> tuple[RouteEvent, int] | None:
+    """The event of a journal entry and the offset it answers (-1 where it says none)."""
+    record = route_pb2.RouteRecord.FromString(value)
+    kind = record.WhichOneof("item")
+    if kind == "decided":
+        return _route(record.decided, reader), record.decided.cause.offset
+    return (offer(record.site_state), -1) if kind == "site_state" else None
+
+
+def orders(routes: Iterable[Route], bytes_max: int) -> dict[str, list[tuple[str, bytes]]]:
+    """Site → commands less their heads, each with the name of its first workload.
+
+    What is to be placed comes in batches of `bytes_max`, before what is to be released.
+    """
+    places: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
+    releases: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
+    for route in routes:
+        workload_id = route.workload.workload_id
+        placement_id = ids.derive("placement", workload_id, route.attempt)
+        if route.cancel_requested:
+            wish = place_pb2.ReleaseRequested(workload_id=workload_id, placement_id=placement_id)
+            releases[route.site_id].append((placement_id, nested(4, wish.SerializeToString())))
+        else:
+            item = place_pb2.PlaceItem(placement_id=placement_id, attempt=route.attempt)
+            body = nested(1, route.workload.body) + item.SerializeToString()
+            places[route.site_id].append((placement_id, nested(1, body)))
+    commands = {site_id: list(_batches(items, bytes_max)) for site_id, items in places.items()}
+    for site_id, wishes in releases.items():
+        commands.setdefault(site_id, []).extend(wishes)
+    return commands
+
+
+def _batches(items: list[tuple[str, bytes]], bytes_max: int) -> Iterator[tuple[str, bytes]]:
+    first, size = items[0][0], 0
+    parts: list[bytes] = []
+    for name, body in items:
+        if parts and size + len(body) > bytes_max:
+            yield first, nested(3, b"".join(parts))
+            first, parts, size = name, [], 0
+        parts.append(body)
+        size += len(body)
+    yield first, nested(3, b"".join(parts))
+
+
+def _route_bytes(route: Route, cause: common_pb2.Cause) -> bytes:
+    message = route_pb2.RouteDecided(
+        cause=cause,
+        state=int(route.state),  # type: ignore[arg-type]  # numbers are those of the wire
+        site_id=route.site_id,
+        attempt=route.attempt,
+        decided_at_ms=route.decided_at_ms,
+        cost_micro_yuan=route.cost_micro_yuan,
+        class_id=route.class_id,
+    )
+    if route.tried:
+        message.sites_tried.extend(name for name, _ in route.tried)
+        message.sites_tried_revisions.extend(revision for _, revision in route.tried)
+    if route.reason:
+        message.reason = route.reason
+    if route.cancel_requested:
+        message.cancel_requested = True
+    if route.why_not is not None:
+        message.why_not.CopyFrom(why_not_message(route.why_not))
+    return nested(1, message.SerializeToString() + nested(2, route.workload.body))
+
+
+def _route(message: route_pb2.RouteDecided, reader: WorkloadReader) -> Route:
+    return Route(
+        reader.read(message.workload),
+        RouteState(message.state),
+        message.decided_at_ms,
+        message.site_id,
+        message.class_id,
+        message.attempt,
+        message.cost_micro_yuan,
+        tuple(zip(message.sites_tried, message.sites_tried_revisions, strict=False)),
+        message.cancel_requested,
+        message.reason,
+        why_not(message.why_not) if message.HasField("why_not") else None,
+    )

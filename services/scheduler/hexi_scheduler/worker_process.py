@@ -1,0 +1,39 @@
+"""The worker process: ROUTE and PLACE of its partitions, and health beside them."""
+
+from __future__ import annotations
+
+from hexi_contracts import topics
+from hexi_kit.identity.authorize import Authorizer
+from hexi_kit.journal.app import JournalAppOptions
+from hexi_kit.process import Process
+from hexi_kit.rpc.server import RpcOptions, RpcServer
+
+from hexi_scheduler.settings import SchedulerSettings, condition_rules, route_policy
+from hexi_scheduler.stream.door import GROUP, INPUTS, WorkerDoor
+
+
+def hang(process: Process, settings: SchedulerSettings) -> None:
+    """Add the parts of the worker to the process."""
+    options = JournalAppOptions(
+        GROUP,
+        settings.kafka_bootstrap,
+        process.identity,
+        settings.worker_instance,
+        INPUTS,
+        settings.session_timeout_s,
+    )
+    policy = route_policy()._replace(partitions=topics.SCHEDULER_REQUEST.partitions)
+    door = WorkerDoor(process, options, policy, condition_rules(), settings.site_state_interval_ms)
+    server = RpcServer(
+        RpcOptions(
+            settings.listen,
+            process.identity,
+            "scheduler",
+            process.clock,
+            Authorizer(),
+            readiness=process.lifecycle.readiness,
+        ),
+        [],
+    )
+    process.lifecycle.add("rpc", server.start, server.stop)
+    door.hang(settings.tick_interval_s)
