@@ -82,7 +82,7 @@ class MarketWorld:
     """`site` is new for every test, so that tests share topics without meeting."""
 
     def __init__(self, kafka, pki: Pki, purse_address: str, logs: Path) -> None:
-        self._kafka, self._pki, self._logs = kafka, pki, logs
+        self.kafka, self.pki, self.logs = kafka, pki, logs
         self._purse_address = purse_address
         self._channels: list[grpc.aio.Channel] = []
         self._services: list[Service] = []
@@ -112,21 +112,21 @@ class MarketWorld:
         address = f"127.0.0.1:{free_ports(1)[0]}"
         own: Mapping[str, str] = {
             "HEXI_LISTEN": address,
-            "HEXI_PKI_DIR": str(self._pki.directory),
-            "HEXI_KAFKA_BOOTSTRAP": self._kafka.bootstrap,
+            "HEXI_PKI_DIR": str(self.pki.directory),
+            "HEXI_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "HEXI_SETTLEMENT_ADDRESS": self._purse_address,
             **environment,
         }
         plan = ServicePlan(
-            name, "hexi_marketplace.main", (), address, own, self._logs / f"{name}.log"
+            name, "hexi_marketplace.main", (), address, own, self.logs / f"{name}.log"
         )
-        service = Service(plan, self._pki.service("supervisor"), SystemClock())
+        service = Service(plan, self.pki.service("supervisor"), SystemClock())
         self._services.append(service)
         await service.start()
         return service
 
     def stub(self, service: Service, caller: Principal) -> market_stubs.MarketplaceServiceStub:
-        channel = open_channel(service._plan.address, self._pki.identity(caller))
+        channel = open_channel(service._plan.address, self.pki.identity(caller))
         self._channels.append(channel)
         return market_stubs.MarketplaceServiceStub(channel)
 
@@ -160,7 +160,7 @@ class MarketWorld:
     @asynccontextmanager
     async def _reader(self, topic: Topic):
         consumer = AIOKafkaConsumer(
-            **client_options(self._kafka.bootstrap, self._kafka.supervisor),
+            **client_options(self.kafka.bootstrap, self.kafka.supervisor),
             enable_auto_commit=False,
         )
         await consumer.start()
