@@ -1,0 +1,89 @@
+"""What one agent is told of its site, read from YAML and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from hexi_kit.errors import InvalidArgument, Violation
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hexi_agent.sources.replay import ReplayMapping
+
+IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+_STRICT = ConfigDict(frozen=True, extra="forbid")
+
+
+class FleetConfig(BaseModel):
+    """A simulated part of the site; this machine is not counted."""
+
+    model_config = _STRICT
+
+    servers: int = Field(ge=0, le=100_000)
+    seed: int = Field(1, ge=0)
+    pue_milli: int = Field(1_200, ge=1_000, le=3_000)
+
+
+class ReplayConfig(BaseModel):
+    """A recording that takes the place of the simulation's readings."""
+
+    model_config = _STRICT
+
+    path: Path
+    mapping: ReplayMapping
+
+
+class AgentConfig(BaseModel):
+    """`host` adds this machine, with its real sensors, as the last server."""
+
+    model_config = _STRICT
+
+    site_id: str = Field(pattern=IDENTIFIER)
+    agent_id: str = Field("1", pattern=IDENTIFIER)
+    # Folder of the agent's certificate below the pki directory.
+    identity: str = Field(pattern=IDENTIFIER)
+    # Spool, runs and what was learnt; nobody else writes here.
+    state_dir: Path
+    period_ms: int = Field(10_000, ge=100, le=3_600_000)
+    fleet: FleetConfig = Field(default_factory=lambda: FleetConfig.model_validate({"servers": 0}))
+    host: bool = False
+    # A ServerSet in protobuf's JSON: what stands here, instead of a simulated fleet.
+    servers: Path | None = None
+    replay: ReplayConfig | None = None
+    # False: an operator publishes the server set; the agent waits until it is the one here.
+    publish: bool = True
+    executors: list[Literal["fleet", "host"]] = Field(default_factory=list)
+    spool_bytes_max: int = Field(64 * 1024**2, ge=1024**2)
+
+    @model_validator(mode="after")
+    def _has_servers(self) -> AgentConfig:
+        if self.servers is None and not self.fleet.servers and not self.host:
+            raise ValueError("expected servers, fleet or host, was none of them")
+        if self.servers is not None and (self.fleet.servers or self.host):
+            raise ValueError("expected servers, or fleet and host, was both")
+        if self.servers is not None and self.replay is None:
+            raise ValueError("servers: expected replay for their readings, was none")
+        if "host" in self.executors and not self.host:
+            raise ValueError("executors: expected host: true for executor host")
+        return self
+
+
+def read_config(path: Path) -> AgentConfig:
+    """The configuration in this file.
+
+    Raises:
+        InvalidArgument: saying what is wrong with which field.
+    """
+    try:
+        return AgentConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InvalidArgument([Violation("config", f"{path}: {error.strerror}")]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidArgument([Violation("config", f"{path}: {error}")]) from error
+    except ValidationError as error:
+        found = [
+            Violation(".".join(str(part) for part in one["loc"]) or "config", one["msg"])
+            for one in error.errors()
+        ]
+        raise InvalidArgument(found) from error
