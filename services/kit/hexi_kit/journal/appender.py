@@ -30,7 +30,8 @@ from hexi_kit.journal.batch import Batch, Entry, build_batches
 from hexi_kit.journal.broker import Answer, BrokerLink, is_transient
 from hexi_kit.journal.ownership import FENCE_PREFIX, Claim, Fenced, JournalBroken
 
-GIVE_UP_AFTER_S = 30.0
+# A broker that was killed takes half a minute to come back on a loaded machine.
+GIVE_UP_AFTER_S = 60.0
 RETRY_BACKOFF_S = 0.05
 SEQUENCES = 2**31
 

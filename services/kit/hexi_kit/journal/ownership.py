@@ -18,7 +18,10 @@ class Claim(NamedTuple):
 
 
 class Fenced(HexiError):
-    """A newer owner has claimed the partition; nothing of this append is in the log."""
+    """A newer owner has claimed the partition; nothing of ours stands above its fence.
+
+    When an answer was lost and the append tried again, it may stand below, where it is recovered.
+    """
 
     def __init__(self, journal: str, partition: int, epoch: int) -> None:
         self.partition = partition
