@@ -225,7 +225,7 @@ def _compacted(journal: list[PlaceEvent]) -> list[PlaceEvent]:
     return list(newest.values())
 
 
-PlaceMachine.TestCase.settings = settings(max_examples=400, stateful_step_count=40, deadline=None)
+PlaceMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 TestPlaceMachine = PlaceMachine.TestCase
 
 

@@ -1,0 +1,180 @@
+"""ROUTE under any history: one outcome each, no site that was filtered out, rebuild equal."""
+
+from __future__ import annotations
+
+from hexi_scheduler.domain.filters import objections
+from hexi_scheduler.domain.offer import ClassOffer, SiteOffer, SiteStanding
+from hexi_scheduler.domain.owed import PlaceOutcome, Report
+from hexi_scheduler.domain.route import (
+    Cancel,
+    HearOffers,
+    HearReports,
+    Route,
+    RouteForgotten,
+    RouteState,
+    Submit,
+)
+from hexi_scheduler.domain.router import RouteEvent, Router
+from hexi_scheduler.domain.step_route import step
+from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
+from hexi_scheduler.settings import route_policy
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+Request = Submit | Cancel | HearReports | HearOffers
+
+demands = st.builds(
+    lambda cpu, devices, replicas, grade, ceiling: Demand(
+        Resources(cpu, 64, devices),
+        replicas,
+        Constraints(security_grade_min=grade),
+        ceiling,
+    ),
+    st.sampled_from([500, 1_000, 9_000]),
+    st.sampled_from([0, 0, 1, 2, 9]),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.sampled_from([0, 0, 5]),
+)
+classes = st.builds(
+    lambda kind, free, price: ClassOffer(
+        kind,
+        "fleet",
+        4,
+        0,
+        free * 1_000,
+        4_096,
+        0 if kind == "general" else free * 1_000,
+        () if kind == "general" else (free, free // 2),
+        min(8_000, free * 1_000),
+        1_024,
+        8_000,
+        1_024,
+        0 if kind == "general" else 2,
+        price,
+    ),
+    st.sampled_from(["general", "A100"]),
+    st.integers(0, 6),
+    st.integers(1, 9),
+)
+
+
+class RouteMachine(RuleBasedStateMachine):
+    """One partition and all that can be asked of it."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.router = Router(route_policy())
+        self.journal: list[RouteEvent] = []
+        self.now_ms = 1_000
+        self.count = 0
+        self.revision = 0
+
+    def apply(self, request: Request) -> None:
+        events = step(self.router, request, self.now_ms)
+        self.journal.extend(events)
+        assert not step(self.router, request, self.now_ms), "decided twice"
+
+    @rule(asked=st.lists(demands, min_size=1, max_size=4), priority=st.integers(0, 2))
+    def submit(self, asked: list[Demand], priority: int) -> None:
+        workloads = []
+        for demand in asked:
+            self.count += 1
+            workloads.append(Workload(f"w{self.count}", "t", demand, priority, 0, self.now_ms))
+        self.apply(Submit(tuple(workloads)))
+
+    @rule(
+        name=st.sampled_from(["a", "b", "c"]),
+        offered=st.lists(classes, max_size=2, unique_by=lambda c: c.class_id),
+        grade=st.integers(0, 3),
+        admitted=st.booleans(),
+        later_ms=st.integers(0, 3_600_000),
+    )
+    def offer(
+        self, name: str, offered: list[ClassOffer], grade: int, admitted: bool, later_ms: int
+    ) -> None:
+        self.now_ms += later_ms
+        self.revision += 1
+        standing = SiteStanding(admitted, "gansu", grade)
+        self.apply(HearOffers((SiteOffer(name, self.revision, standing, tuple(offered)),)))
+
+    @precondition(lambda self: self.count)
+    @rule(pick=st.integers(0), stale=st.booleans(), outcome=st.sampled_from(list(PlaceOutcome)))
+    def report(self, pick: int, stale: bool, outcome: PlaceOutcome) -> None:
+        name = f"w{pick % self.count + 1}"
+        route = self.router.routes.get(name)
+        attempt = (route.attempt if route else 1) - stale
+        self.apply(HearReports((Report(name, attempt, outcome, "why"),)))
+
+    @precondition(lambda self: self.count)
+    @rule(pick=st.integers(0))
+    def cancel(self, pick: int) -> None:
+        self.apply(Cancel(f"w{pick % self.count + 1}", "t"))
+
+    @invariant()
+    def each_has_one_outcome(self) -> None:
+        finals: dict[str, int] = {}
+        attempts: dict[str, int] = {}
+        for event in self.journal:
+            if isinstance(event, Route):
+                name = event.workload.workload_id
+                assert not finals.get(name), "decided after its end"
+                finals[name] = finals.get(name, 0) + event.over
+                assert event.attempt >= attempts.get(name, 0)
+                attempts[name] = event.attempt
+        forgotten = {e.workload_id for e in self.journal if isinstance(e, RouteForgotten)}
+        assert set(finals) == {f"w{n + 1}" for n in range(self.count)}
+        assert set(self.router.routes) == set(finals) - forgotten
+
+    @invariant()
+    def the_waiting_are_those_who_wait(self) -> None:
+        waiting = {n for n, r in self.router.routes.items() if r.state is RouteState.WAITING}
+        assert {name for _, _, name in self.router.waiting} == waiting
+        assert self.router.waiting == sorted(self.router.waiting)
+
+    @invariant()
+    def rebuild_is_the_state(self) -> None:
+        rebuilt = Router(route_policy())
+        for event in self.journal:
+            rebuilt.apply(event)
+        assert _picture(rebuilt) == _picture(self.router)
+        from_newest = Router(route_policy())
+        for event in _newest(self.journal):
+            from_newest.apply(event)
+        # What was routed and came back since the newest offer is forgotten: a guess grows better.
+        assert _picture(from_newest, "debits") == _picture(self.router, "debits")
+
+    @invariant()
+    def no_site_is_chosen_against_its_filters(self) -> None:
+        offers: dict[str, SiteOffer] = {}
+        for event in self.journal:
+            if isinstance(event, SiteOffer):
+                offers[event.site_id] = event
+            elif isinstance(event, Route) and _sent(event):
+                assert not objections(offers[event.site_id], event.workload.demand)
+
+
+def _sent(route: Route) -> bool:
+    return route.state is RouteState.ROUTED and not route.cancel_requested
+
+
+def _picture(router: Router, *but: str) -> dict[str, object]:
+    kept = {k: v for k, v in vars(router).items() if k not in ("_candidates", *but)}
+    return {**kept, "order": list(router.finished)}
+
+
+def _newest(journal: list[RouteEvent]) -> list[RouteEvent]:
+    newest: dict[str, RouteEvent] = {}
+    for event in journal:
+        if isinstance(event, RouteForgotten):
+            newest.pop(event.workload_id, None)
+            continue
+        key = event.site_id if isinstance(event, SiteOffer) else event.workload.workload_id
+        newest.pop(key, None)
+        newest[key] = event
+    return list(newest.values())
+
+
+RouteMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestRouteMachine = RouteMachine.TestCase
