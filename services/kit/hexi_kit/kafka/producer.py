@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.producer.message_accumulator import BatchBuilder
 from google.protobuf.message import Message
 from hexi_contracts.topic import Topic
 
@@ -15,6 +13,7 @@ from hexi_kit.clock import Clock
 from hexi_kit.identity import Identity
 from hexi_kit.kafka.codec import encode, event_headers
 from hexi_kit.kafka.connection import client_options
+from hexi_kit.kafka.lane import Lane, Raw
 from hexi_kit.kafka.ports import Partition, RawRecord
 from hexi_kit.kafka.record import Outgoing
 
@@ -35,6 +34,7 @@ class EventProducer:
         self._bootstrap, self._identity = bootstrap, identity
         self._source, self._clock = source, clock
         self._producer: AIOKafkaProducer | None = None
+        self._lanes: dict[Partition, Lane] = {}
 
     async def start(self) -> None:
         producer = AIOKafkaProducer(
@@ -71,7 +71,7 @@ class EventProducer:
     async def send_all(self, events: Iterable[Outgoing]) -> None:
         """Publish many and return when the broker has them all."""
         now_ms = self._clock.now_ms()
-        parts: dict[Partition, list[_Raw]] = {}
+        parts: dict[Partition, list[Raw]] = {}
         for event in events:
             headers = event_headers(
                 event.topic, event.event_id, self._source, now_ms, event.traceparent
@@ -82,34 +82,16 @@ class EventProducer:
 
     async def send_raw(self, raw: RawRecord) -> None:
         """Publish bytes as they are: dead letters and their way back."""
-        records: list[_Raw] = [(raw.key, raw.value, list(raw.headers))]
+        records: list[Raw] = [(raw.key, raw.value, list(raw.headers))]
         await self._deliver({raw.partition: records})
 
-    async def _deliver(self, parts: Mapping[Partition, list[_Raw]]) -> None:
-        """Batches are built here, one per partition: a tenth of the cost of a send per record.
+    async def _deliver(self, parts: Mapping[Partition, list[Raw]]) -> None:
+        await asyncio.gather(*(self._lane(p).send(records) for p, records in parts.items()))
 
-        Records carry the real time, events (`ce_time`) the project's: the broker refuses
-        timestamps far from its own, and a scaled clock runs away from it.
-        """
+    def _lane(self, partition: Partition) -> Lane:
         if self._producer is None:
             raise RuntimeError("the producer is not started")
-        acknowledged = []
-        for (topic, partition), records in parts.items():
-            for batch in _batches(self._producer, records):
-                acknowledged.append(
-                    await self._producer.send_batch(batch, topic, partition=partition)
-                )
-        await asyncio.gather(*acknowledged)
-
-
-def _batches(producer: AIOKafkaProducer, records: list[_Raw]) -> Iterator[BatchBuilder]:
-    batch = producer.create_batch()
-    for key, value, headers in records:
-        if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-            yield batch
-            batch = producer.create_batch()
-            batch.append(key=key, value=value, timestamp=None, headers=headers)
-    yield batch
-
-
-_Raw = tuple[bytes | None, bytes | None, list[tuple[str, Any]]]
+        lane = self._lanes.get(partition)
+        if lane is None:
+            lane = self._lanes[partition] = Lane(self._producer, partition)
+        return lane
