@@ -205,7 +205,7 @@ SECURITY_DIRECTIVE = Topic(
     dead_letter="security.directive.v1.dlq",
     owner="security-monitor",
     producers=("security-monitor",),
-    consumers=("scheduler", "marketplace", "telemetry"),
+    consumers=("scheduler", "marketplace"),
 )
 
 SECURITY_EVENT = Topic(
@@ -289,7 +289,7 @@ TELEMETRY_FRAME = Topic(
     dead_letter="telemetry.frame.v1.dlq",
     owner="telemetry",
     producers=("telemetry",),
-    consumers=("scheduler", "security-monitor"),
+    consumers=("scheduler", "security-monitor", "telemetry"),
 )
 
 TELEMETRY_GAP = Topic(

@@ -199,9 +199,9 @@ class TelemetryWorld:
             assert code in waits, f"{code}: {await call.details()}"
             await SystemClock().sleep(0.1)
 
-    async def status(self) -> rpc.StreamStatus:
+    async def status(self, epoch: int = 1) -> rpc.StreamStatus:
         answer = await self.stub().GetSiteStatus(rpc.GetSiteStatusRequest(site_id=self.site))
-        return answer.streams[-1]
+        return next(stream for stream in answer.streams if stream.epoch == epoch)
 
     async def of_site(self, topic: Topic) -> list:
         """Everything this site's key has in a topic, decoded, in order."""

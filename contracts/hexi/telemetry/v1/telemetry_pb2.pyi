@@ -249,7 +249,9 @@ Global___SignedFrame: _TypeAlias = SignedFrame  # noqa: Y015
 
 @_typing.final
 class GapRecorded(_message.Message):
-    """Value of telemetry.gap.v1: sequences first..last never were accepted."""
+    """Value of telemetry.gap.v1: sequences first..last never were accepted. EPOCH_CHANGED has last 0: nobody knows how many
+    numbers after first the agent lost with its spool.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

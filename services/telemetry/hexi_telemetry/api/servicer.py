@@ -21,7 +21,7 @@ from hexi_telemetry.api.quota import Quotas
 from hexi_telemetry.domain.arrival import Peer
 from hexi_telemetry.domain.stream import NUMBER_MAX, StreamKey
 from hexi_telemetry.handlers.push import PushFrames
-from hexi_telemetry.ports import Reads, Sites
+from hexi_telemetry.ports.streams import Reads, Sites
 from hexi_telemetry.wire.arrivals import Authenticator
 from hexi_telemetry.wire.events import refused_message
 

@@ -16,7 +16,7 @@ from hexi_telemetry.domain.arrival import Arrival, Decided, Peer
 from hexi_telemetry.domain.check import Bounds, Site
 from hexi_telemetry.domain.decide import Circumstances, decide
 from hexi_telemetry.domain.stream import Cause, Gap, Stream, StreamKey
-from hexi_telemetry.ports import FrameLog, Sites, StreamStore
+from hexi_telemetry.ports.streams import FrameLog, Sites, StreamStore
 
 
 @dataclass(slots=True)

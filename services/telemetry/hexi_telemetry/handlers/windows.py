@@ -11,7 +11,8 @@ from hexi_telemetry.domain.frame import Frame
 from hexi_telemetry.domain.quarter import merge, quarter_of
 from hexi_telemetry.domain.rollup import roll_up
 from hexi_telemetry.domain.stream import StreamKey
-from hexi_telemetry.ports import LogBatch, Sites, Window, WindowWork
+from hexi_telemetry.ports.streams import Sites
+from hexi_telemetry.ports.windows import LogBatch, Window, WindowWork
 
 
 def gather(frames: Iterable[Frame], sites: Sites) -> LogBatch:

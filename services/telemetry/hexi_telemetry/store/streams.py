@@ -21,7 +21,7 @@ class LedgerConflict(HexiError):
 
 
 class PostgresStreams:
-    """Passes the suite of tests/ports/telemetry, as its stand-in does."""
+    """One row a stream; a commit follows the row it was computed from, or raises."""
 
     def __init__(self, pool: asyncpg.Pool[Any]) -> None:
         self._pool = pool

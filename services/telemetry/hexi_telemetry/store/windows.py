@@ -14,8 +14,8 @@ from hexi_kit.kafka.record import Record
 
 from hexi_telemetry.domain.quarter import QUARTER_MS, Quarter, Reading
 from hexi_telemetry.domain.rollup import HOUR_MS, Rollup
-from hexi_telemetry.ports import LogBatch, Window
-from hexi_telemetry.wire.events import rollup_event, rollup_message, rollup_of
+from hexi_telemetry.ports.windows import LogBatch, Window
+from hexi_telemetry.wire.rollups import rollup_event, rollup_message, rollup_of
 
 SQL = load("hexi_telemetry.store", "queries.sql")
 # Frames of one site come nearly in order; a window waits this long for the last of them.

@@ -16,7 +16,8 @@ from hexi_kit.testing import faults
 
 from hexi_telemetry.handlers.sites import KnownSites
 from hexi_telemetry.handlers.windows import close_ripe, gather
-from hexi_telemetry.ports import SiteStore, WindowStore
+from hexi_telemetry.ports.facts import SiteStore
+from hexi_telemetry.ports.windows import WindowStore
 from hexi_telemetry.wire.facts import server_set_facts, site_facts
 from hexi_telemetry.wire.frames import frame_of_log
 
