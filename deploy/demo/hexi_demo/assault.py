@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aiokafka import ConsumerRecord
-from hexi.inventory.v1 import inventory_pb2
 from hexi.inventory.v1 import inventory_service_pb2 as inventory
 from hexi.telemetry.v1 import telemetry_pb2
 from hexi_contracts import topics
@@ -19,7 +18,7 @@ from hexi_demo.province import SITES
 from hexi_demo.stage import Stage
 
 FORGE_AT, REPLAY_AT = 0.25, 0.35
-SEQUENCE_AHEAD = 1_000_000
+SEQUENCE_AHEAD = 1_000
 
 
 class Assault:
@@ -28,7 +27,6 @@ class Assault:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._facts = SITES[1]
-        self._seen: telemetry_pb2.SignedFrame | None = None
         self.forged = 0
         self.refused = 0
         self.rack = ""
@@ -36,9 +34,10 @@ class Assault:
     async def run(self, pace: Pace) -> None:
         """Forge a frame for one rack, then play a true frame again."""
         await pace.until(FORGE_AT * pace.duration_s)
-        victim = await self._victim()
+        before = _read(await self._true_frame())
+        victim = await self._victim(before)
         clock = clock_from(self._stage.hexi.environment["HEXI_CLOCK"])
-        fake = attack.forged(victim, SEQUENCE_AHEAD, clock.now_ms())
+        fake = attack.forged(victim, before.sequence + SEQUENCE_AHEAD, clock.now_ms())
         self._stage.view.say(f"attack: a forged frame for rack {self.rack}")
         await self._push(victim, fake)
         await pace.until(REPLAY_AT * pace.duration_s)
@@ -47,7 +46,8 @@ class Assault:
         await self._push(victim, true)
 
     async def _push(self, victim: Victim, frame: telemetry_pb2.SignedFrame) -> None:
-        thief = self._stage.cast.of(f"thief-{victim.site_id}")
+        # The agent's own certificate in wrong hands: the door opens, the frames must not pass.
+        thief = self._stage.cast.of(f"agent-{victim.site_id}")
         address = self._stage.hexi.addresses["telemetry"]
         refused = await attack.push(address, thief, attack.hello(victim, thief), [frame])
         self.forged += 1
@@ -56,7 +56,7 @@ class Assault:
             reason = telemetry_pb2.FrameRefusal.Name(one.reason)
             self._stage.view.say(f"telemetry refused it: {reason} {one.detail}")
 
-    async def _victim(self) -> Victim:
+    async def _victim(self, frame: telemetry_pb2.Frame) -> Victim:
         stub = await self._stage.doors.inventory("operator")
         answer = await stub.GetServerSet(
             inventory.GetServerSetRequest(site_id=self._facts.site_id), timeout=10
@@ -65,7 +65,14 @@ class Assault:
         rack = len(servers.racks) // 2
         self.rack = servers.racks[rack]
         members = [i for i, r in enumerate(servers.rack_index) if r == rack]
-        return _victim_of(self._facts.site_id, servers, members)
+        return Victim(
+            site_id=frame.site_id,
+            agent_id=frame.agent_id,
+            epoch=frame.epoch,
+            server_set_revision=servers.revision,
+            first_server=members[0],
+            count=len(members),
+        )
 
     async def _true_frame(self) -> telemetry_pb2.SignedFrame:
         """The newest frame of the site as it stands in the log."""
@@ -89,12 +96,5 @@ class Assault:
         return newest[-1]
 
 
-def _victim_of(site_id: str, servers: inventory_pb2.ServerSet, members: Sequence[int]) -> Victim:
-    return Victim(
-        site_id=site_id,
-        agent_id="1",
-        epoch=1,
-        server_set_revision=servers.revision,
-        first_server=members[0],
-        count=len(members),
-    )
+def _read(signed: telemetry_pb2.SignedFrame) -> telemetry_pb2.Frame:
+    return telemetry_pb2.Frame.FromString(signed.frame)

@@ -13,7 +13,7 @@ from hexi.telemetry.v1 import telemetry_service_pb2 as service
 from hexi.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 from hexi_kit.identity import Identity
 from hexi_kit.rpc.channel import open_channel
-from hexi_kit.signing import fingerprint, load_signing_key, sign
+from hexi_kit.signing import sign
 
 HARMLESS_W = 180.0
 
@@ -85,14 +85,4 @@ def hello(victim: Victim, thief: Identity) -> service.Hello:
         agent_id=victim.agent_id,
         epoch=victim.epoch,
         certificate=thief.certificate(),
-    )
-
-
-def resigned(frame: pb.SignedFrame, thief: Identity) -> pb.SignedFrame:
-    """The same bytes under the thief's own signature."""
-    return pb.SignedFrame(
-        frame=frame.frame,
-        algorithm=frame.algorithm,
-        signature=sign(load_signing_key(thief.key()), frame.frame),
-        key_id=fingerprint(thief.certificate()),
     )

@@ -37,8 +37,6 @@ def people() -> dict[str, str]:
         seller = f"operator-{facts.site_id}"
         found[seller] = f"spiffe://hexi/trader/{seller}/user/main"
         found[f"agent-{facts.site_id}"] = f"spiffe://hexi/site/{facts.site_id}/agent/1"
-        # A true certificate of the site in wrong hands.
-        found[f"thief-{facts.site_id}"] = f"spiffe://hexi/site/{facts.site_id}/agent/9"
     return found
 
 
