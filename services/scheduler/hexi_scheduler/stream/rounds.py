@@ -62,12 +62,12 @@ class Rounds(Generic[Debt]):
         """Append, then pay, round by round."""
         for turn in self._rounds:
             if turn.entries:
-                faults.point(f"{self._name}.before_append")
+                faults.point(f"scheduler.before_{self._name}_append")
                 await journal.append_many(turn.entries)
-                faults.point(f"{self._name}.after_append")
+                faults.point(f"scheduler.after_{self._name}_append")
             if turn.owed:
                 await pay(turn.owed)
-                faults.point(f"{self._name}.after_owed")
+                faults.point(f"scheduler.after_{self._name}_owed")
 
     def _round(self, partition: int) -> Round[Debt]:
         index = self._current[partition]
