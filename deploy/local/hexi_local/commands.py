@@ -16,7 +16,7 @@ from hexi_local.logfile import tail
 from hexi_local.options import LocalOptions
 from hexi_local.state import StateDir, read_json
 
-DETACH_TIMEOUT_S = 180.0
+DETACH_TIMEOUT_S = 300.0
 LOOK_EVERY_S = 0.2
 LOG_LINES = 200
 

@@ -14,7 +14,7 @@ from hexi_contracts.topic import Topic
 from hexi_kit.clock import Clock, SystemClock
 from hexi_kit.identity import Identity, LocalAuthority
 
-from hexi_local.acls import make_coordinators, rights_of, write_rights
+from hexi_local.broker import make_coordinators, rights_of, write_rights
 from hexi_local.child import Child, Command
 from hexi_local.jars import classpath, java, start_cache
 from hexi_local.kafka_files import KafkaFiles
@@ -23,7 +23,7 @@ from hexi_local.network import LOOPBACK, free_ports, listens, until
 BROKER = "kafka"
 SUPERVISOR = "supervisor"
 CLUSTER_ID = "aGV4aS1sb2NhbC1rYWZrYQ"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
 JVM_FLAGS = (
     "-Xms128m",

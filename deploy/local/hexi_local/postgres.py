@@ -21,7 +21,7 @@ from hexi_local.roles import DATABASE, OWNER, prepare_database, role_of
 from hexi_local.state import StateDir, write_whole
 
 VERSION = 18
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0
 SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",

@@ -17,7 +17,7 @@ from hexi_kit.rpc.channel import open_channel
 from hexi_local.child import Child, Command
 from hexi_local.network import until
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 HEALTH_TIMEOUT_S = 2.0
 
 

@@ -14,7 +14,7 @@ from hexi_kit.identity import LocalAuthority
 from hexi_kit.kafka.admin import ensure_topics
 from hexi_kit.logs import get_logger
 
-from hexi_local.acls import rights_of, write_rights
+from hexi_local.broker import rights_of, until_led, write_rights
 from hexi_local.kafka import SUPERVISOR, EmbeddedKafka, all_topics
 from hexi_local.keeper import Keeper, State, Unit
 from hexi_local.ledger import Ledger
@@ -173,6 +173,7 @@ class LocalHexi:
         if bootstrap:
             await write_rights(bootstrap, identity, rights_of(all_topics()))
         await ensure_topics(self.kafka, identity, all_topics())
+        await until_led(self.kafka, identity, all_topics())
 
     async def _start_postgres(self) -> None:
         dsn = self._options.postgres_dsn

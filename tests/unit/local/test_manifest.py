@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from hexi_contracts.topic import Topic
-from hexi_local.acls import GROUP, READ, TOPIC, TRANSACTIONAL_ID, WRITE, rights_of
+from hexi_local.broker import GROUP, READ, TOPIC, TRANSACTIONAL_ID, WRITE, rights_of
 from hexi_local.manifest import Manifest, in_order
 from hexi_local.options import MANIFEST
 

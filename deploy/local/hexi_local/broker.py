@@ -1,10 +1,11 @@
-"""Rights on the broker: who may write and read what, taken from the topic contracts."""
+"""Making a broker ready: rights from the topic contracts, coordinators, led partitions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.errors import for_code
 from aiokafka.protocol.admin import CreateAclsRequest, CreateAclsRequest_v1
@@ -17,6 +18,7 @@ LITERAL, PREFIXED = 3, 4
 READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS, IDEMPOTENT_WRITE = 3, 4, 8, 10, 12
 ALLOW = 3
 ANY_HOST = "*"
+ASK_AGAIN_MS = 200
 
 Right = tuple[int, str, int, str, int]  # resource type, its name, pattern, principal, operation
 
@@ -68,6 +70,21 @@ async def make_coordinators(bootstrap: str, identity: Identity | None) -> None:
             await client.coordinator_lookup(kind, "nobody")
     finally:
         await client.close()
+
+
+async def until_led(bootstrap: str, identity: Identity | None, topics: Iterable[Topic]) -> None:
+    """Return when every partition answers: a client that comes earlier spins on retries."""
+    partitions = [
+        TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)
+    ]
+    consumer = AIOKafkaConsumer(
+        **client_options(bootstrap, identity), retry_backoff_ms=ASK_AGAIN_MS, group_id=None
+    )
+    await consumer.start()
+    try:
+        await consumer.end_offsets(partitions)
+    finally:
+        await consumer.stop()
 
 
 async def write_rights(bootstrap: str, identity: Identity | None, rights: list[Right]) -> None:
