@@ -45,12 +45,19 @@ def clock_text(factor: int) -> str:
     return f"scaled:{now_ms}:{-(-now_ms // SLOT_MS) * SLOT_MS}:{factor}"
 
 
-async def run(options: DemoOptions, console: Console) -> Summary:
+async def run(
+    options: DemoOptions, console: Console, trouble: kills.Trouble | None = None
+) -> Summary:
     """Bring the province up, work it, hurt it, stop it, judge it."""
     began_s = SystemClock().real_monotonic_s()
     state_dir = state_of(options)
     shutil.rmtree(state_dir, ignore_errors=True)
-    local = LocalOptions(state_dir=state_dir, clock=clock_text(options.factor))
+    trouble = trouble or kills.Trouble()
+    local = LocalOptions(
+        state_dir=state_dir,
+        clock=clock_text(options.factor),
+        environments=trouble.environments(),
+    )
     watch = Watch()
     async with AsyncExitStack() as stack:
         view = stack.enter_context(LiveView(console, watch))
@@ -75,7 +82,7 @@ async def run(options: DemoOptions, console: Console) -> Summary:
             group.create_task(real_runs(load, pace, options.seed))
             group.create_task(traders.run(pace))
             group.create_task(assault.run(pace))
-            killed = group.create_task(kills.kill(hexi, pace, view))
+            killed = group.create_task(kills.kill(hexi, pace, view, trouble))
         view.say("load is over; letting everything come to rest …")
         await settle(stage)
         view.say("reading the logs and the database …")
@@ -131,6 +138,7 @@ def figures(
     }
     if watch.first_placement_s is not None:
         found["first placement after, seconds"] = round(watch.first_placement_s - began_s, 1)
+    found["restarts"] = sum(stage.hexi.restarts.values())
     for one in killed:
         found[f"{one.name} killed, back after, ms"] = one.back_ms
     return found

@@ -59,7 +59,9 @@ async def invoices(stage: Stage) -> dict[str, settlement_pb2.InvoiceIssued]:
     for tenant in TENANTS:
         stub = await stage.doors.settlement(f"tenant-{tenant}")
         answer = await stub.GetInvoice(
-            settlement.GetInvoiceRequest(tenant_id=tenant, month=month), timeout=10
+            settlement.GetInvoiceRequest(tenant_id=tenant, month=month),
+            timeout=30,
+            wait_for_ready=True,
         )
         found[tenant] = answer.invoice
     return found
