@@ -12,7 +12,7 @@ from hexi_kit.logs import get_logger
 from hexi_kit.metrics import gauge
 
 from hexi_agent.domain.physics import Meters
-from hexi_agent.domain.spool_format import Mark
+from hexi_agent.domain.spool_record import Mark
 from hexi_agent.frame import FrameHead, frame_bytes
 from hexi_agent.sources import Sample, Source
 from hexi_agent.spool.line import Line

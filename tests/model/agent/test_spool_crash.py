@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from hexi_agent.domain.spool_format import Mark, read_segment
+from hexi_agent.domain.spool_record import Mark
+from hexi_agent.domain.spool_segment import read_segment
 from hexi_agent.spool import Spool, SpoolLimits
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hexi_agent.domain.spool_format import Mark
+from hexi_agent.domain.spool_record import Mark
 from hexi_agent.spool import (
     Spool,
     SpoolLimits,

@@ -39,7 +39,7 @@ def main(folder: Path) -> int:
 def run(folder: Path, stopper: "Stopper") -> dict[str, Any]:
     spec = json.loads((folder / "spec.json").read_text())
     try:
-        process = start(folder, spec)
+        process = _start(folder, spec)
     except (FileNotFoundError, NotADirectoryError) as error:
         return {"exit_code": NOT_FOUND_EXIT_CODE, "reason": str(error)}
     except PermissionError as error:
@@ -59,7 +59,7 @@ def run(folder: Path, stopper: "Stopper") -> dict[str, Any]:
     }
 
 
-def start(folder: Path, spec: dict[str, Any]) -> "subprocess.Popen[bytes]":
+def _start(folder: Path, spec: dict[str, Any]) -> "subprocess.Popen[bytes]":
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     own = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -71,11 +71,11 @@ def start(folder: Path, spec: dict[str, Any]) -> "subprocess.Popen[bytes]":
         stderr=subprocess.STDOUT,
         cwd=scratch,
         env=own | spec["environment"],
-        preexec_fn=lambda: limit(spec),
+        preexec_fn=lambda: _limit(spec),
     )
 
 
-def limit(spec: dict[str, Any]) -> None:
+def _limit(spec: dict[str, Any]) -> None:
     """Called in the child, between fork and exec: what the kernel then enforces."""
     resource.setrlimit(resource.RLIMIT_CPU, (spec["cpu_s_max"], spec["cpu_s_max"] + 1))
     resource.setrlimit(resource.RLIMIT_AS, (spec["memory_mib"] * MIB,) * 2)

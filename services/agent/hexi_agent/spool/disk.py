@@ -15,16 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from hexi_agent.domain.spool_format import (
-    Mark,
-    Place,
-    Segment,
-    acked_record,
-    frame_record,
-    head_record,
-    place_of,
-    read_segment,
-)
+from hexi_agent.domain.spool_record import Mark, acked_record, frame_record, head_record
+from hexi_agent.domain.spool_segment import Place, Segment, place_of, read_segment
 
 SUFFIX = ".seg"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hexi_kit.signing import sm3
 
-from hexi_agent.domain.spool_format import Mark
+from hexi_agent.domain.spool_record import Mark
 from hexi_agent.spool.disk import SpoolLimits
 from hexi_agent.spool.streams import Stream, begin_epoch, open_stream
 
