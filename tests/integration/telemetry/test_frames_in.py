@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from hexi.inventory.v1 import inventory_pb2
 from hexi.telemetry.v1 import telemetry_pb2
 from hexi.telemetry.v1 import telemetry_service_pb2 as rpc
 from hexi_contracts.topics import SECURITY_EVENT, TELEMETRY_FRAME, TELEMETRY_GAP, TELEMETRY_ROLLUP
-from hexi_kit.errors import InvalidArgument, PermissionDenied
+from hexi_kit.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 from hexi_kit.identity import LocalAuthority, Principal
 from hexi_kit.rpc.status import from_rpc_error
 
@@ -121,6 +122,40 @@ async def test_a_stream_without_hello_is_told_what_it_lacks(world) -> None:
     error = from_rpc_error(caught.value)
     assert isinstance(error, InvalidArgument)
     assert [v.field for v in error.violations] == ["item"]
+
+
+async def test_a_later_epoch_ends_the_one_before(world) -> None:
+    await world.publish_site()
+    await world.start()
+    first = world.maker(epoch=1)
+    session = await world.open(first)
+    await session.push(*first.frames(2))
+
+    second = world.maker(epoch=2)
+    resume = (await world.open(second)).resume
+    late = world.stub().PushFrames()
+    await late.write(first.hello())
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        async for _ in late:
+            pass
+
+    assert resume.next_sequence == 1
+    assert isinstance(from_rpc_error(caught.value), FailedPrecondition)
+    [gap] = await world.until_site_has(TELEMETRY_GAP, 1)
+    assert (gap.epoch, gap.first_sequence, gap.last_sequence, gap.cause) == (1, 3, 0, 2)
+
+
+async def test_a_site_that_is_not_admitted_must_wait(world) -> None:
+    await world.publish_site(inventory_pb2.ADMISSION_STATE_SUSPENDED)
+    await world.start()
+    call = world.stub().PushFrames()
+
+    await call.write(world.maker().hello())
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        async for _ in call:
+            pass
+
+    assert isinstance(from_rpc_error(caught.value), FailedPrecondition)
 
 
 async def test_a_quarter_of_an_hour_becomes_energy_and_pue(world) -> None:
