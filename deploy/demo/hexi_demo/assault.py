@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 
-from aiokafka import ConsumerRecord
 from hexi.inventory.v1 import inventory_service_pb2 as inventory
+from hexi.scheduler.v1 import place_pb2
 from hexi.telemetry.v1 import telemetry_pb2
 from hexi_contracts import topics
+from hexi_contracts.topic import Topic
 from hexi_kit.clock import clock_from
-from hexi_kit.kafka.tail import LogTail
 
 from hexi_demo import attack
 from hexi_demo.attack import Victim
+from hexi_demo.audit import log
+from hexi_demo.audit.capacity import LIVE
 from hexi_demo.pace import Pace
 from hexi_demo.province import SITES
 from hexi_demo.stage import Stage
@@ -62,7 +64,9 @@ class Assault:
             inventory.GetServerSetRequest(site_id=self._facts.site_id), timeout=10
         )
         servers = answer.server_set
-        rack = len(servers.racks) // 2
+        live = await self._live()
+        busiest = Counter(servers.rack_index[a.server] for r in live for a in r.allocations)
+        rack = max(busiest, key=lambda index: (busiest[index], index), default=0)
         self.rack = servers.racks[rack]
         members = [i for i, r in enumerate(servers.rack_index) if r == rack]
         return Victim(
@@ -76,24 +80,25 @@ class Assault:
 
     async def _true_frame(self) -> telemetry_pb2.SignedFrame:
         """The newest frame of the site as it stands in the log."""
-        newest: list[telemetry_pb2.SignedFrame] = []
+        mine = self._facts.site_id
+        frames = await self._log(topics.TELEMETRY_FRAME)
+        newest = [e.value for e in frames if e.key == mine][-1]
+        assert isinstance(newest, telemetry_pb2.SignedFrame)
+        return newest
 
-        def keep(topic: str, records: Sequence[ConsumerRecord[bytes | None, bytes | None]]) -> None:
-            mine = self._facts.site_id.encode()
-            newest.extend(
-                telemetry_pb2.SignedFrame.FromString(r.value)
-                for r in records
-                if r.key == mine and r.value
-            )
+    async def _live(self) -> list[place_pb2.PlacementRecord]:
+        """What runs on the site by its journal."""
+        newest: dict[str, place_pb2.PlacementRecord] = {}
+        for entry in await self._log(topics.SCHEDULER_PLACEMENT):
+            if entry.key.startswith(f"{self._facts.site_id}/p/") and isinstance(
+                entry.value, place_pb2.PlaceJournal
+            ):
+                newest[entry.key] = entry.value.placement
+        return [record for record in newest.values() if record.state in LIVE]
 
-        tail = LogTail(
-            self._stage.hexi.kafka,
-            self._stage.cast.of("supervisor"),
-            [topics.TELEMETRY_FRAME],
-            keep,
-        )
-        await tail.read_to_end()
-        return newest[-1]
+    async def _log(self, topic: Topic) -> list[log.Entry]:
+        hexi, cast = self._stage.hexi, self._stage.cast
+        return (await log.read(hexi.kafka, cast.of("supervisor"), [topic])).of(topic)
 
 
 def _read(signed: telemetry_pb2.SignedFrame) -> telemetry_pb2.Frame:

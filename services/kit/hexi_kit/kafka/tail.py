@@ -34,19 +34,6 @@ class LogTail:
         self._apply = apply
         self.caught_up = asyncio.Event()
 
-    async def read_to_end(self) -> None:
-        """Apply what stands in the topics now, and stop."""
-        task = asyncio.create_task(self.run())
-        caught_up = asyncio.create_task(self.caught_up.wait())
-        try:
-            done, _ = await asyncio.wait({task, caught_up}, return_when=asyncio.FIRST_COMPLETED)
-            if task in done:
-                task.result()
-        finally:
-            task.cancel()
-            caught_up.cancel()
-            await asyncio.gather(task, caught_up, return_exceptions=True)
-
     async def run(self) -> None:
         consumer: AIOKafkaConsumer = AIOKafkaConsumer(
             **self._options,
