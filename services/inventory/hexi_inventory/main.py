@@ -14,7 +14,7 @@ from hexi_kit.identity.authorize import Authorizer
 from hexi_kit.kafka.consumer import ConsumerGroup, ConsumerOptions
 from hexi_kit.kafka.producer import EventProducer
 from hexi_kit.process import prepare
-from hexi_kit.rpc.refusal_events import refusal_reporter
+from hexi_kit.refusal_events import tell_refusals
 from hexi_kit.rpc.server import RpcOptions, RpcServer
 from hexi_kit.settings import load
 
@@ -42,7 +42,7 @@ async def run(settings: InventorySettings) -> int:
     rollups = ConsumerGroup(
         group, stream.handle, publisher=producer, clock=clock, marks=marks_of(pool)
     )
-    tell = refusal_reporter(producer, NAME, clock)
+    tell = tell_refusals(producer, NAME)
     ready = process.lifecycle.readiness
     options = RpcOptions(settings.listen, identity, NAME, clock, Authorizer(), tell, ready)
     add = pb_grpc.add_InventoryServiceServicer_to_server

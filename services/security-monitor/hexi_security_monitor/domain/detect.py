@@ -27,8 +27,8 @@ def of_event(
         entries[0][0],
         uids[-UIDS_SHOWN_MAX:],
         racks,
-        f"{event.kind} {event.reason}, {len(uids)} from {event.source or event.principal}",
-        event.source or event.principal,
+        f"{event.kind} {event.reason}, {len(uids)} from {event.culprit}",
+        event.culprit,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+ANONYMOUS = "anonymous"
+
 
 class Severity(IntEnum):
     """Four grades; numbers are those of the wire."""
@@ -50,6 +52,11 @@ class Event:
     def place(self) -> str:
         """The site it is about, or the one it came from."""
         return self.site_id or self.principal_site
+
+    @property
+    def culprit(self) -> str:
+        """Who did it: a name where there is one, else where it came from."""
+        return self.source if self.principal in ("", ANONYMOUS) else self.principal
 
     @property
     def names_own_racks(self) -> bool:

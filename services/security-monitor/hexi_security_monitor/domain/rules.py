@@ -45,7 +45,7 @@ class Rule:
         return event.kind == self.kind and (not self.reasons or event.reason in self.reasons)
 
     def group_of(self, event: Event) -> str:
-        return event.uid if self.group_by == "event" else event.source or event.principal
+        return event.uid if self.group_by == "event" else event.culprit
 
 
 @dataclass(frozen=True, slots=True)
