@@ -130,6 +130,8 @@ class LocalHexi:
             ended = await asyncio.to_thread(self._ledger.end_leftovers)
             if ended:
                 log.warning("leftovers.ended", names=ended)
+            # A killed supervisor also leaves its run file: nobody may read old addresses from it.
+            self._state.run_file.unlink(missing_ok=True)
             await self._start_all()
         except BaseException:
             await self.stop()
