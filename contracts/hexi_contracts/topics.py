@@ -79,7 +79,7 @@ MARKETPLACE_LEASE = Topic(
     dead_letter="marketplace.lease.v1.dlq",
     owner="marketplace",
     producers=("marketplace",),
-    consumers=("scheduler", "settlement"),
+    consumers=("scheduler",),
 )
 
 MARKETPLACE_ORDER = Topic(
@@ -317,7 +317,7 @@ TELEMETRY_ROLLUP = Topic(
     dead_letter="telemetry.rollup.v1.dlq",
     owner="telemetry",
     producers=("telemetry",),
-    consumers=("inventory", "settlement"),
+    consumers=("inventory",),
 )
 
 ALL: tuple[Topic, ...] = (
