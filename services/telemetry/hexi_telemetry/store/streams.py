@@ -8,6 +8,7 @@ import asyncpg
 from hexi_kit.db.queries import load
 from hexi_kit.db.unit_of_work import UnitOfWork
 from hexi_kit.errors import HexiError
+from hexi_kit.tracing import current_traceparent
 
 from hexi_telemetry.domain.arrival import Decided
 from hexi_telemetry.domain.stream import Stream, StreamKey
@@ -64,8 +65,9 @@ class PostgresStreams:
                 await uow.connection.execute(SQL.add_gaps, *_columns(decided), now_ms)
             # Never the head of a partition's log: rows here are from before a crash.
             await uow.connection.execute(SQL.forget_ahead, *stream.key, stream.decided_through)
-            uow.publish(*(gap_event(key, gap, now_ms) for key, gap in decided.gaps))
-            uow.publish(*(suspicion_event(one, now_ms) for one in decided.suspicions))
+            trace = current_traceparent()
+            uow.publish(*(gap_event(key, gap, now_ms, trace) for key, gap in decided.gaps))
+            uow.publish(*(suspicion_event(one, now_ms, trace) for one in decided.suspicions))
 
 
 def _columns(decided: Decided) -> list[list[Any]]:

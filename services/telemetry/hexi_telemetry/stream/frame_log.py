@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hexi_kit.kafka.ports import Publisher
+from hexi_kit.tracing import current_traceparent
 
 from hexi_telemetry.domain.arrival import Arrival
 from hexi_telemetry.domain.stream import StreamKey
@@ -18,4 +19,5 @@ class KafkaFrameLog:
         self._producer = producer
 
     async def append(self, stream: StreamKey, frames: Sequence[Arrival]) -> None:
-        await self._producer.send_all([frame_event(stream, arrival) for arrival in frames])
+        trace = current_traceparent()
+        await self._producer.send_all([frame_event(stream, one, trace) for one in frames])

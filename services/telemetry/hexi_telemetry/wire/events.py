@@ -16,11 +16,13 @@ _SEVERE = frozenset({Reason.SIGNATURE, Reason.REPLAYED, Reason.WRONG_SITE, Reaso
 _OPERATION = "hexi.telemetry.v1.TelemetryService/PushFrames"
 
 
-def frame_event(stream: StreamKey, arrival: Arrival) -> Outgoing:
+def frame_event(stream: StreamKey, arrival: Arrival, traceparent: str = "") -> Outgoing:
     """The record of an accepted frame: the signed bytes as they came."""
     assert arrival.frame is not None
     event_id = derive("frame", *stream, arrival.frame.sequence)
-    return Outgoing(TELEMETRY_FRAME, stream.site_id, arrival.payload, event_id)
+    return Outgoing(
+        TELEMETRY_FRAME, stream.site_id, arrival.payload, event_id, traceparent=traceparent
+    )
 
 
 def gap_message(stream: StreamKey, gap: Gap, now_ms: int) -> telemetry_pb2.GapRecorded:
@@ -35,12 +37,13 @@ def gap_message(stream: StreamKey, gap: Gap, now_ms: int) -> telemetry_pb2.GapRe
     )
 
 
-def gap_event(stream: StreamKey, gap: Gap, now_ms: int) -> Outgoing:
+def gap_event(stream: StreamKey, gap: Gap, now_ms: int, traceparent: str = "") -> Outgoing:
     event_id = derive("gap", *stream, gap.first, gap.last)
-    return Outgoing(TELEMETRY_GAP, stream.site_id, gap_message(stream, gap, now_ms), event_id)
+    message = gap_message(stream, gap, now_ms)
+    return Outgoing(TELEMETRY_GAP, stream.site_id, message, event_id, traceparent=traceparent)
 
 
-def suspicion_event(suspicion: Suspicion, now_ms: int) -> Outgoing:
+def suspicion_event(suspicion: Suspicion, now_ms: int, traceparent: str = "") -> Outgoing:
     """The same bytes refused twice for the same reason are the same event."""
     peer, refusal = suspicion.peer, suspicion.refusal
     stream = peer.stream
@@ -69,7 +72,7 @@ def suspicion_event(suspicion: Suspicion, now_ms: int) -> Outgoing:
             },
         )
     )
-    return Outgoing(SECURITY_EVENT, stream.site_id, document, event_id)
+    return Outgoing(SECURITY_EVENT, stream.site_id, document, event_id, traceparent=traceparent)
 
 
 def refused_message(refused: Refused) -> telemetry_service_pb2.Refused:
