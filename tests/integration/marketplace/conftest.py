@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from hexi_kit.kafka.record import Record
 from hexi_kit.rpc.channel import open_channel
 from hexi_kit.testing.pki import Pki
 from hexi_kit.testing.rpc import serve
+from hexi_local.kafka import EmbeddedKafka
 from hexi_local.network import free_ports
 from hexi_local.service import Service, ServicePlan
 
@@ -50,7 +52,7 @@ TOPICS = (
     MARKETPLACE_LEASE,
     MARKETPLACE_DEPTH,
 )
-UNITS = 6_400
+DEADLINE_S = 60
 
 
 class Purse(settlement_stubs.SettlementServiceServicer):
@@ -144,9 +146,9 @@ class MarketWorld:
         return [record for record in found if not is_fence(record.key)]
 
     async def until(self, topic: Topic, wanted) -> None:
-        """Return once `wanted(records so far)` is true."""
+        """Return once `wanted(records so far)` is true, or fail in time."""
         seen: list[Record] = []
-        async with self._reader(topic) as (consumer, _):
+        async with asyncio.timeout(DEADLINE_S), self._reader(topic) as (consumer, _):
             while not wanted(seen):
                 for raws in (await consumer.getmany(timeout_ms=500)).values():
                     seen += [_record(raw) for raw in raws if not is_fence(raw.key)]
@@ -171,6 +173,19 @@ class MarketWorld:
             yield consumer, await consumer.end_offsets(partitions)
         finally:
             await consumer.stop()
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A broker of this module's own: its trades stand on holds that no real settlement knows,
+    and whoever read them later would drown in dead letters."""
+    root = tmp_path_factory.mktemp("market-kafka")
+    broker = EmbeddedKafka(root, root / "pki")
+    # A loop of its own: the tests' loops come and go, the broker stays.
+    with asyncio.Runner() as runner:
+        runner.run(broker.start())
+        yield broker
+        runner.run(broker.stop())
 
 
 def _record(raw) -> Record:

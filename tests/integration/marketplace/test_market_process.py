@@ -46,7 +46,6 @@ POOR = Principal("trader", "main", "poor")
 SELLER = Principal("trader", "main", "seller")
 GTC = pb.TIME_IN_FORCE_GOOD_TILL_CANCELLED
 BUY, SELL = pb.SIDE_BUY, pb.SIDE_SELL
-DEADLINE_S = 60
 GARBAGE = b"\xff garbage"
 
 
@@ -95,9 +94,8 @@ async def expected(world) -> tuple[list[bytes], list[bytes]]:
 async def check_outputs(world) -> int:
     """Outputs are what the log owes: nothing missing, nothing twice, in order."""
     trades, leases = await expected(world)
-    async with asyncio.timeout(DEADLINE_S):
-        await world.until(MARKETPLACE_TRADE, lambda seen: len(seen) >= len(trades))
-        await world.until(MARKETPLACE_LEASE, lambda seen: len(seen) >= len(leases))
+    await world.until(MARKETPLACE_TRADE, lambda seen: len(seen) >= len(trades))
+    await world.until(MARKETPLACE_LEASE, lambda seen: len(seen) >= len(leases))
     assert [record.value for record in await world.read(MARKETPLACE_TRADE)] == trades
     assert [record.value for record in await world.read(MARKETPLACE_LEASE)] == leases
     return len(leases)
@@ -212,9 +210,7 @@ async def trade_through(world, service, dice, keys: list[str]) -> None:
         "marketplace.before_trade:2",
         "marketplace.after_trade:2",
         "marketplace.after_lease:2",
-        "marketplace.before_hold:20",
         "marketplace.after_hold:20",
-        "marketplace.after_order:30",
     ],
 )
 async def test_killed_beside_a_commit(world, point: str) -> None:
