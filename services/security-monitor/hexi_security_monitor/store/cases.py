@@ -11,7 +11,7 @@ from hexi_kit.db.unit_of_work import UnitOfWork
 from hexi_kit.ids import derive
 from hexi_kit.kafka.codec import encode
 from hexi_kit.kafka.record import Outgoing
-from hexi_kit.metrics import counter
+from hexi_kit.metrics import counter, gauge
 from hexi_kit.tracing import current_traceparent
 
 from hexi_security_monitor.domain.containment import Directive
@@ -123,6 +123,7 @@ class PostgresCases:
             self._clock.now_ms(),
             uid,
         )
+        gauge("security.incidents_open").set(await connection.fetchval(QUERIES.open_incidents))
         key = incident.site_id or incident.incident_id
         self._uow.publish(
             Outgoing(SECURITY_INCIDENT, key, document, uid, traceparent=current_traceparent())

@@ -84,6 +84,10 @@ SELECT * FROM incident WHERE incident_id = $1 FOR UPDATE;
 -- One incident.
 SELECT * FROM incident WHERE incident_id = $1;
 
+-- name: open_incidents
+-- How many are not closed.
+SELECT count(*) FROM incident WHERE state < 4;
+
 -- name: put_incident
 -- An incident as it stands; $10 says whether it is told again.
 INSERT INTO incident AS i
