@@ -71,15 +71,15 @@ async def run(
         stack.callback(tail.cancel)
         agents = Agents(hexi, state_dir, options.servers, options.seed)
         stage = Stage(options, hexi, doors, cast, view, watch, agents)
-        await open_province(stage)
-        load = Load(doors, submissions(options), options.rate)
+        await _open_province(stage)
+        load = Load(doors, _submissions(options), options.rate)
         traders = Traders(doors, seeded(options.seed + 1))
         assault = Assault(stage)
         pace = Pace(options.duration)
         async with asyncio.TaskGroup() as group:
             group.create_task(view.run(pace))
             group.create_task(load.run(pace))
-            group.create_task(real_runs(load, pace, options.seed))
+            group.create_task(_real_runs(load, pace, options.seed))
             group.create_task(traders.run(pace))
             group.create_task(assault.run(pace))
             killed = group.create_task(kills.kill(hexi, pace, view, trouble))
@@ -87,13 +87,13 @@ async def run(
         await settle(stage)
         view.say("reading the logs and the database …")
         summary = await verdict.judge(stage, load.acknowledged, assault)
-        summary.figures |= figures(stage, began_s, load, traders, killed.result())
+        summary.figures |= _figures(stage, began_s, load, traders, killed.result())
         if options.keep:
-            await keep(stage, console)
+            await _keep(stage, console)
     return summary
 
 
-async def open_province(stage: Stage) -> None:
+async def _open_province(stage: Stage) -> None:
     """Admit the sites, open accounts, start the agents."""
     stage.view.say("admitting six data centres and opening accounts …")
     prints = {
@@ -106,14 +106,14 @@ async def open_province(stage: Stage) -> None:
     await stage.agents.start()
 
 
-def submissions(options: DemoOptions) -> Iterator[requests.Submission]:
+def _submissions(options: DemoOptions) -> Iterator[requests.Submission]:
     rng = seeded(options.seed)
     if options.trace is not None:
         return requests.openb(options.trace, rng)
     return requests.generated(rng)
 
 
-async def real_runs(load: Load, pace: Pace, seed: int) -> None:
+async def _real_runs(load: Load, pace: Pace, seed: int) -> None:
     """Now and then, a process that really runs on this machine."""
     rng = seeded(seed + 2)
     number = 0
@@ -122,7 +122,7 @@ async def real_runs(load: Load, pace: Pace, seed: int) -> None:
         await load.submit([requests.on_this_machine(number, rng)], f"real-{number}")
 
 
-def figures(
+def _figures(
     stage: Stage, began_s: float, load: Load, traders: Traders, killed: list[kills.Killed]
 ) -> dict[str, int | float | str]:
     """What the run looked like from outside."""
@@ -144,7 +144,7 @@ def figures(
     return found
 
 
-async def keep(stage: Stage, console: Console) -> None:
+async def _keep(stage: Stage, console: Console) -> None:
     """Leave everything running until somebody presses Ctrl-C."""
     await resume(stage)
     where = state_of(stage.options)
