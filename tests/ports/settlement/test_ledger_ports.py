@@ -193,6 +193,18 @@ async def test_a_site_may_change_hands(world: World) -> None:
     assert await world.balance("op-lanzhou") == 0
 
 
+async def test_earnings_before_the_operator_is_known_are_paid_out_once(world: World) -> None:
+    await opened(world, deposit_fen=1_000)
+    await world.writer.submit(rating(USAGE))
+    earned = await world.balance("unassigned:lanzhou")
+
+    await operated(world)
+    await operated(world)
+
+    assert (await world.balance("op-lanzhou"), earned) == (232, 232)
+    assert await world.balance("unassigned:lanzhou") == 0
+
+
 async def test_what_is_not_there_is_not_found(world: World) -> None:
     assert await world.reader.account("nobody") is None
     assert await world.reader.invoice("nobody", "2026-11") is None

@@ -12,6 +12,7 @@ from hexi_settlement.domain.closing import CloseMonths
 from hexi_settlement.domain.desk import Deposit, OpenAccount
 from hexi_settlement.domain.known import Known, Mark
 from hexi_settlement.domain.rules import PPM, Rates, shares, shares_between
+from hexi_settlement.domain.site import RecordSites, SiteEntry
 from hexi_settlement.domain.transfer import TransferCode
 from hexi_settlement.domain.usage import RateUsages, Usage, UsageEntry
 from hexi_settlement.settings import load_rules
@@ -168,18 +169,17 @@ def test_a_month_closes_once() -> None:
     assert (len(first), again) == (1, ())
 
 
-def test_usage_of_an_unknown_site_waits_and_keeps_what_was_before() -> None:
+def test_earnings_of_an_unheard_site_wait_for_its_operator() -> None:
     book = a_book(1_000)
-    entries = (
-        UsageEntry((USAGE,), Mark("t", 0, 1)),
-        UsageEntry((replace(USAGE, usage_id="v", site_id="nowhere"),), Mark("t", 0, 2)),
-    )
+    rate(book, replace(USAGE, site_id="new"))
+    waiting = book.known.accounts["unassigned:new"]
+    assert waiting.balance_fen == 250 - 14 - 4
 
-    stopped = RateUsages(entries).decide(book)
+    for _ in range(2):
+        RecordSites((SiteEntry("new", "op-new", MARK),)).decide(book)
 
-    assert stopped is not None
-    assert (stopped.index, stopped.wait) == (1, True)
-    assert book.changes.marks == [Mark("t", 0, 1)]
+    assert waiting.balance_fen == 0
+    assert book.known.accounts["op-new"].balance_fen == 250 - 14 - 4
 
 
 def test_good_usages_of_a_bad_record_are_billed_and_the_record_is_not_marked() -> None:
@@ -188,7 +188,7 @@ def test_good_usages_of_a_bad_record_are_billed_and_the_record_is_not_marked() -
     stopped = RateUsages((UsageEntry((USAGE,), MARK, "usage 'x': odd"),)).decide(book)
 
     assert stopped is not None
-    assert (stopped.wait, stopped.reason) == (False, "usage 'x': odd")
+    assert (stopped.index, stopped.reason) == (0, "usage 'x': odd")
     assert (billed_fen(book), book.changes.marks) == (250, [])
 
 

@@ -95,6 +95,8 @@ class _TransferCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Transfer
     """Usage went beyond the balance: the owner's receivable lends what is missing."""
     TRANSFER_CODE_CREDIT_REPAID: _TransferCode.ValueType  # 9
     """A deposit pays back what was lent."""
+    TRANSFER_CODE_OPERATOR_ASSIGNED: _TransferCode.ValueType  # 10
+    """A site was used before its operator was known: what was earned goes to the operator now."""
 
 class TransferCode(_TransferCode, metaclass=_TransferCodeEnumTypeWrapper): ...
 
@@ -110,6 +112,8 @@ TRANSFER_CODE_CREDIT_EXTENDED: TransferCode.ValueType  # 8
 """Usage went beyond the balance: the owner's receivable lends what is missing."""
 TRANSFER_CODE_CREDIT_REPAID: TransferCode.ValueType  # 9
 """A deposit pays back what was lent."""
+TRANSFER_CODE_OPERATOR_ASSIGNED: TransferCode.ValueType  # 10
+"""A site was used before its operator was known: what was earned goes to the operator now."""
 Global___TransferCode: _TypeAlias = TransferCode  # noqa: Y015
 
 @_typing.final

@@ -55,9 +55,6 @@ def receivable_of(owner: str) -> str:
     return f"receivable:{owner}"
 
 
-PLATFORM_ACCOUNTS = {
-    CASH: AccountKind.CASH,
-    FEE: AccountKind.FEE,
-    TAX: AccountKind.TAX,
-    ROUNDING: AccountKind.ROUNDING,
-}
+def unassigned_of(site_id: str) -> str:
+    """Where a site's earnings wait until its operator is known."""
+    return f"unassigned:{site_id}"

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Entries before `index` are decided and marked; `wait`: this one may go later."""
+    """Entries before `index` are decided and marked, this one can never be."""
 
     index: int
     reason: str
-    wait: bool = False

@@ -18,6 +18,7 @@ class TransferCode(IntEnum):
     FEE = 7
     CREDIT_EXTENDED = 8
     CREDIT_REPAID = 9
+    OPERATOR_ASSIGNED = 10
 
 
 @dataclass(frozen=True, slots=True)

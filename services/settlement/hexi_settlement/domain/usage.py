@@ -10,6 +10,7 @@ from hexi_settlement.domain.account import (
     Account,
     AccountKind,
     receivable_of,
+    unassigned_of,
 )
 from hexi_settlement.domain.bill import Bill, LineKey
 from hexi_settlement.domain.book import Book
@@ -60,7 +61,8 @@ class RateUsages:
     def needs(self) -> Needs:
         usages = list(self._usages())
         return Needs(
-            accounts=frozenset({FEE, TAX}),
+            accounts=frozenset({FEE, TAX})
+            | frozenset(unassigned_of(usage.site_id) for usage in usages),
             usages=frozenset(usage.usage_id for usage in usages),
             tenants=frozenset(usage.tenant_id for usage in usages),
             lines=frozenset(usage.line for usage in usages),
@@ -72,10 +74,7 @@ class RateUsages:
             for usage in entry.usages:
                 if usage.usage_id in book.known.usages:
                     continue
-                operator = book.known.operators.get(usage.site_id)
-                if operator is None:
-                    return Stopped(index, f"site {usage.site_id} is not known yet", wait=True)
-                rate(book, usage, operator)
+                rate(book, usage)
             # Good usages of a bad record are billed; without its mark the record comes again.
             if entry.fault:
                 return Stopped(index, entry.fault)
@@ -86,7 +85,7 @@ class RateUsages:
         return (usage for entry in self.entries for usage in entry.usages)
 
 
-def rate(book: Book, usage: Usage, operator: str) -> None:
+def rate(book: Book, usage: Usage) -> None:
     """Bill one usage in its month, or in the first open one when that month is closed."""
     month = month_of(usage.start_ms)
     if month <= book.known.closed_through:
@@ -107,9 +106,17 @@ def rate(book: Book, usage: Usage, operator: str) -> None:
     book.keep_remainder(payer, bill.remainder_micro_yuan - before_remainder)
     fen = bill.total_fen - before_fen
     if fen:
-        provider = book.account_of(operator, AccountKind.PROVIDER)
+        provider = _provider(book, usage.site_id)
         _pay(book, bill, before_fen, (payer, provider), Cause(usage.usage_id, usage.traceparent))
     book.rated(RatedUsage(usage.usage_id, key, usage.unit_ms, micro_yuan, fen, usage.traceparent))
+
+
+def _provider(book: Book, site_id: str) -> Account:
+    operator = book.known.operators.get(site_id)
+    if operator is None:
+        # Billing does not wait for the inventory: one unheard site would hold up all others.
+        return book.account(unassigned_of(site_id), AccountKind.PROVIDER, site_id)
+    return book.account_of(operator, AccountKind.PROVIDER)
 
 
 def _pay(

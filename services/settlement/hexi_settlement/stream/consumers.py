@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from hexi_contracts.topic import Topic
 from hexi_contracts.topics import INVENTORY_SITE, MARKETPLACE_TRADE, SCHEDULER_USAGE
-from hexi_kit.errors import Busy, Poison
+from hexi_kit.errors import Poison
 from hexi_kit.kafka.codec import decode
 from hexi_kit.kafka.record import Record
 
@@ -49,15 +49,13 @@ class LogReader(Generic[E]):
         self._parse, self._command, self._writer = parse, command, writer
 
     async def handle(self, records: list[Record]) -> None:
-        """Returns when everything is committed; Busy or Poison name the first that is not."""
+        """Returns when everything is committed; Poison names the first that can not be."""
         start = 0
         while start < len(records):
             entries, garbage = self._entries(records[start:])
             if entries:
                 stopped = await self._writer.submit(self._command(entries))
                 if stopped is not None:
-                    if stopped.wait:
-                        raise Busy(stopped.reason)
                     raise Poison(stopped.reason, start + stopped.index)
             start += len(entries)
             if garbage is not None:

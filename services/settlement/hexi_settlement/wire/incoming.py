@@ -11,9 +11,9 @@ from hexi_settlement.domain.site import SiteEntry
 from hexi_settlement.domain.trade import OrderEnd, Trade, TradeEntry
 from hexi_settlement.domain.usage import Usage, UsageEntry
 
-# With these bounds a year of the largest usage stays far inside 64 bits.
-PRICE_MICRO_YUAN_MAX = 10_000_000_000
-UNIT_MS_MAX = 1_000_000_000_000
+# A thousand yuan a slot, a hundred thousand units: tens of thousands of such usages fit 64 bits.
+PRICE_MICRO_YUAN_MAX = 1_000_000_000
+UNIT_MS_MAX = 100_000_000_000
 UNITS_MAX = 10_000_000
 TIME_MS_MAX = 4_102_444_800_000
 TEXT_CHARS_MAX = 128
