@@ -6,6 +6,7 @@ reads the logs afterwards.
 
 from __future__ import annotations
 
+import asyncio
 import signal
 
 import pytest
@@ -56,13 +57,15 @@ async def test_from_request_to_usage(world) -> None:
 
 @pytest.mark.parametrize("point", POINTS)
 async def test_killed_at_a_named_point(world, point: str) -> None:
-    await world.open_sites()
-    world.start_worker("one", faults=f"{point}:9")
-    await world.submit(200, requests=10)
-    assert await world.exit_code("one") == -signal.SIGKILL
-    world.start_worker("one")
+    async def revive() -> None:
+        assert await world.exit_code("one") == -signal.SIGKILL
+        world.start_worker("one")
 
-    await run_to_the_end(world)
+    await world.open_sites()
+    world.start_worker("one", faults=f"{point}:2")
+    await world.submit(200, requests=10)
+
+    await asyncio.gather(revive(), run_to_the_end(world))
 
     assert world.wrong() == []
 

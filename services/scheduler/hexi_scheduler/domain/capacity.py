@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from hexi_scheduler.domain.facts import Condition, Server
 from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.pool import Free, Pool
 from hexi_scheduler.domain.workload import WHOLE, Resources
+
+
+class Largest(NamedTuple):
+    """How many servers there are of a kind, and the most that one of them has."""
+
+    servers: int = 0
+    cpu_milli: int = 0
+    memory_mib: int = 0
+    accelerators: int = 0
+
+    def including(self, server: Server) -> Largest:
+        return Largest(
+            self.servers + 1,
+            max(self.cpu_milli, server.cpu_milli),
+            max(self.memory_mib, server.memory_mib),
+            max(self.accelerators, server.accelerators),
+        )
 
 
 class Capacity:
@@ -19,6 +37,7 @@ class Capacity:
         self.memory_mib = [server.memory_mib for server in servers]
         self.devices = [[WHOLE] * server.accelerators for server in servers]
         self.pools: dict[tuple[str, str], Pool] = {}
+        self.kinds: dict[tuple[str, str], Largest] = {}
         self._pool_of: list[Pool] = []
         self._barred: list[int] = [0] * len(servers)  # one bit a condition
         self._out: dict[Condition, frozenset[int]] = {}
@@ -26,6 +45,8 @@ class Capacity:
             pool = self.pools.setdefault((server.class_id, server.executor), Pool())
             self._pool_of.append(pool)
             pool.add(index, self.free(index))
+            kind = (server.class_id, server.executor)
+            self.kinds[kind] = self.kinds.get(kind, Largest()).including(server)
 
     def free(self, server: int) -> Free:
         return (

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
-from hexi_scheduler.domain.facts import Server
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.pool import Pool
 from hexi_scheduler.domain.site import Site, held_units
@@ -16,9 +13,6 @@ def offer_of(site: Site) -> SiteOffer | None:
     facts, server_set = site.facts, site.server_set
     if facts is None or server_set is None:
         return None
-    by_kind: defaultdict[tuple[str, str], list[Server]] = defaultdict(list)
-    for server in server_set.servers:
-        by_kind[server.class_id, server.executor].append(server)
     return SiteOffer(
         site.site_id,
         site.revision,
@@ -31,29 +25,29 @@ def offer_of(site: Site) -> SiteOffer | None:
             facts.carbon_g_per_kwh,
             facts.latencies_us,
         ),
-        tuple(_class_offer(site, kind, by_kind[kind]) for kind in sorted(by_kind)),
+        tuple(_class_offer(site, kind) for kind in sorted(site.capacity.kinds)),
         _lease_offers(site),
         server_set.revision,
     )
 
 
-def _class_offer(site: Site, kind: tuple[str, str], servers: list[Server]) -> ClassOffer:
+def _class_offer(site: Site, kind: tuple[str, str]) -> ClassOffer:
     pool = site.capacity.pools[kind]
     held = held_units(site, *kind)
-    accelerators = max(server.accelerators for server in servers)
+    servers, cpu_milli, memory_mib, accelerators = site.capacity.kinds[kind]
     cpu_max, memory_max, with_free = _free_of(pool, accelerators)
     return ClassOffer(
         *kind,
-        servers=len(servers),
-        servers_out=len(servers) - pool.servers,
+        servers=servers,
+        servers_out=servers - pool.servers,
         cpu_milli_free=max(0, pool.cpu_milli - (0 if accelerators else held * CPU_MILLI_PER_UNIT)),
         memory_mib_free=pool.memory_mib,
         accelerator_milli_free=max(0, pool.device_milli - held * WHOLE),
         servers_with_free_accelerators=with_free,
         cpu_milli_free_max=cpu_max,
         memory_mib_free_max=memory_max,
-        cpu_milli_largest=max(server.cpu_milli for server in servers),
-        memory_mib_largest=max(server.memory_mib for server in servers),
+        cpu_milli_largest=cpu_milli,
+        memory_mib_largest=memory_mib,
         accelerators_largest=accelerators,
         price_micro_yuan=site.facts.price_of(kind[0]) if site.facts else 0,
     )
