@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import grpc
 from hexi.scheduler.v1 import scheduler_service_pb2 as pb
 from hexi.scheduler.v1 import workload_pb2
+from hexi_kit import tracing
 from hexi_kit.clock import SystemClock
 
 from hexi_demo.doors import Doors
@@ -53,7 +54,9 @@ class Load:
         stub = await self._doors.scheduler(f"tenant-{tenant}")
         while True:
             try:
-                answer = await stub.SubmitWorkloads(request, timeout=CALL_TIMEOUT_S)
+                # Each submission is a trace of its own, up to the transfers that pay for it.
+                with tracing.span("demo.submit", tracing.new_traceparent()):
+                    answer = await stub.SubmitWorkloads(request, timeout=CALL_TIMEOUT_S)
                 return list(answer.workload_ids)
             except grpc.aio.AioRpcError as error:
                 if error.code() not in (

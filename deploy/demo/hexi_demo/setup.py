@@ -44,7 +44,7 @@ async def admit_sites(doors: Doors, servers: int, fingerprints: dict[str, str]) 
 
 
 def refuse_unfit(facts: SiteFacts, admission: inventory_pb2.AdmissionChanged) -> None:
-    failed = [f for f in admission.findings if not f.passed]
+    failed = [f for f in admission.findings if not (f.passed or f.advisory)]
     if failed:
         first = failed[0]
         raise SystemExit(

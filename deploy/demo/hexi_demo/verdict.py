@@ -11,7 +11,7 @@ from hexi_contracts import topics
 from hexi_kit.clock import clock_from
 
 from hexi_demo.assault import Assault
-from hexi_demo.audit import capacity, frames, ledger, log, money, outcomes, security, usage
+from hexi_demo.audit import capacity, frames, ledger, log, money, outcomes, security, trace, usage
 from hexi_demo.month import month_of
 from hexi_demo.requests import TENANTS
 from hexi_demo.stage import Stage
@@ -46,6 +46,7 @@ async def judge(stage: Stage, acknowledged: Sequence[str], assault: Assault) -> 
     summary.checks += money.trade_checks(logs.of(topics.MARKETPLACE_TRADE), books)
     usages, _, _ = usage.distinct(logs.of(topics.SCHEDULER_USAGE))
     summary.checks += money.usage_checks(usages, books, await invoices(stage))
+    summary.checks += trace.checks(logs.of(topics.SCHEDULER_REQUEST), usages, books)
     summary.checks += money.balance_checks(books, logs.of(topics.SETTLEMENT_TRANSFER))
     summary.figures |= {f"workloads {word}": n for word, n in sorted(counts.items())}
     return summary

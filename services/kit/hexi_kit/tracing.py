@@ -55,9 +55,14 @@ def current_traceparent() -> str:
     """The traceparent to send on; a new trace begins where none came in."""
     current = _current.get()
     if not current:
-        current = f"00-{random_hex(16)}-{random_hex(8)}-01"
+        current = new_traceparent()
         _current.set(current)
     return current
+
+
+def new_traceparent() -> str:
+    """The beginning of a trace, whatever surrounds it."""
+    return f"00-{random_hex(16)}-{random_hex(8)}-01"
 
 
 def enter_trace(traceparent: str) -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 from hexi.marketplace.v1 import marketplace_pb2
-from hexi.scheduler.v1 import place_pb2
+from hexi.scheduler.v1 import place_pb2, route_pb2, workload_pb2
 from hexi.settlement.v1 import settlement_pb2 as pb
-from hexi_demo.audit import money
+from hexi_demo.audit import money, trace
 from hexi_demo.audit.ledger import Ledger
 from hexi_demo.audit.log import Entry
 
@@ -162,3 +162,20 @@ def test_a_trade_without_its_hold_is_seen(trades, ledger):
 )
 def test_a_ledger_that_is_not_zero_is_seen(ledger):
     assert not holds(money.balance_checks(ledger, told(books())))
+
+
+def traced(submitted, posted):
+    workload = workload_pb2.Workload(workload_id="w1", traceparent=submitted)
+    request = route_pb2.Request(submit=route_pb2.SubmitBatch(workloads=[workload]))
+    usage = place_pb2.Usage(usage_id="u1", workload_id="w1")
+    ledger = Ledger(transfer=[{"transfer_id": "t", "subject": "u1", "traceparent": posted}])
+    return holds(trace.checks([Entry(0, 0, "k", request)], {"u1": usage}, ledger))
+
+
+def test_a_broken_trace_is_seen():
+    first, other = f"00-{'a' * 32}-{'1' * 16}-01", f"00-{'b' * 32}-{'1' * 16}-01"
+
+    assert traced(first, f"00-{'a' * 32}-{'2' * 16}-01")
+    assert not traced(first, other)
+    assert not traced(first, "")
+    assert not traced("", "")
