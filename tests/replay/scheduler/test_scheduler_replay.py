@@ -103,8 +103,8 @@ class Recorder(Province):
         self._write("route", value, entries)
         for site_id, commands in sorted(route.orders(routed, 100_000).items()):
             head = place_pb2.SiteCommand(site_id=site_id, recorded_at_ms=self.now_ms)
-            for _, body in commands:
-                self._tell(head.SerializeToString() + body)
+            for order in commands:
+                self._tell(head.SerializeToString() + order.body)
 
     def command(self, site_id: str, **item: object) -> None:
         message = place_pb2.SiteCommand(site_id=site_id, recorded_at_ms=self.now_ms, **item)

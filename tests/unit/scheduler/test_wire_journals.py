@@ -169,7 +169,7 @@ def test_orders_carry_the_workload_untouched_and_releases_come_last() -> None:
 
     commands = route.orders([cancelled, routed], 10_000)["s"]
 
-    messages = [place_pb2.SiteCommand.FromString(body) for _, body in commands]
+    messages = [place_pb2.SiteCommand.FromString(order.body) for order in commands]
     assert [m.WhichOneof("item") for m in messages] == ["place", "release"]
     item = messages[0].place.items[0]
     assert (item.workload, item.attempt) == (MESSAGE, 3)

@@ -11,7 +11,7 @@ from hexi_kit import ids
 from hexi_kit.clock import Clock
 from hexi_kit.journal.table import Items
 from hexi_kit.kafka.record import Outgoing, Record
-from hexi_kit.metrics import counter
+from hexi_kit.metrics import counter, gauge
 from hexi_kit.tracing import span
 
 from hexi_scheduler.domain.route import Route, RouteState
@@ -37,6 +37,7 @@ class RouteStage(Stage[RouteEvent, Route]):
         self.routers: dict[int, Router] = {}
         self._partitions: dict[int, Partition[RouteEvent]] = {}
         self._routed = counter("scheduler.workloads_routed")
+        self._waiting = gauge("scheduler.workloads_waiting")
 
     def recover(self, partition: int, items: Items) -> None:
         router, own = Router(self._policy), Partition[RouteEvent]()
@@ -70,6 +71,7 @@ class RouteStage(Stage[RouteEvent, Route]):
         if events:
             self._partitions[partition].decided = record.offset
             self._routed.add(sum(isinstance(event, Route) for event in events))
+            self._waiting.set(sum(len(router.waiting) for router in self.routers.values()))
 
     async def pay(self, owed: Sequence[Route]) -> None:
         now_ms = self._event_clock.now_ms()
@@ -77,10 +79,15 @@ class RouteStage(Stage[RouteEvent, Route]):
         for site_id, commands in sorted(orders(owed, ITEM_BYTES_MAX).items()):
             head = place_pb2.SiteCommand(site_id=site_id, recorded_at_ms=now_ms)
             encoded = head.SerializeToString()
-            for number, (name, body) in enumerate(commands):
-                event_id = ids.derive("order", site_id, name, number)
+            for number, order in enumerate(commands):
                 outgoing.append(
-                    Outgoing(topics.SCHEDULER_COMMAND, site_id, encoded + body, event_id)
+                    Outgoing(
+                        topics.SCHEDULER_COMMAND,
+                        site_id,
+                        encoded + order.body,
+                        ids.derive("order", site_id, order.name, number),
+                        traceparent=order.traceparent,
+                    )
                 )
         await self.publisher.send_all(outgoing)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import place_pb2, route_pb2
@@ -27,6 +28,14 @@ from hexi_scheduler.wire.workload import WorkloadReader, why_not, why_not_messag
 
 SITE_KEY = b"site/"
 OUTCOMES = {outcome.value: outcome for outcome in PlaceOutcome}
+
+
+class Order(NamedTuple):
+    """A command less its head, with the name and the trace of its first workload."""
+
+    name: str
+    body: bytes
+    traceparent: str
 
 
 def request(
@@ -78,39 +87,38 @@ def entry(key: bytes, value: bytes, reader: WorkloadReader) -> tuple[RouteEvent,
     return (offer(record.site_state), -1) if kind == "site_state" else None
 
 
-def orders(routes: Iterable[Route], bytes_max: int) -> dict[str, list[tuple[str, bytes]]]:
-    """Site → commands less their heads, each with the name of its first workload.
-
-    What is to be placed comes in batches of `bytes_max`, before what is to be released.
-    """
-    places: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
-    releases: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
+def orders(routes: Iterable[Route], bytes_max: int) -> dict[str, list[Order]]:
+    """Commands by site: batches of `bytes_max` to place, then what is to be released."""
+    places: defaultdict[str, list[Order]] = defaultdict(list)
+    releases: defaultdict[str, list[Order]] = defaultdict(list)
     for route in routes:
-        workload_id = route.workload.workload_id
+        workload = route.workload
+        workload_id = workload.workload_id
         placement_id = ids.derive("placement", workload_id, route.attempt)
         if route.cancel_requested:
             wish = place_pb2.ReleaseRequested(workload_id=workload_id, placement_id=placement_id)
-            releases[route.site_id].append((placement_id, nested(4, wish.SerializeToString())))
+            body = nested(4, wish.SerializeToString())
+            releases[route.site_id].append(Order(placement_id, body, workload.traceparent))
         else:
             item = place_pb2.PlaceItem(placement_id=placement_id, attempt=route.attempt)
-            body = nested(1, route.workload.body) + item.SerializeToString()
-            places[route.site_id].append((placement_id, nested(1, body)))
+            body = nested(1, nested(1, workload.body) + item.SerializeToString())
+            places[route.site_id].append(Order(placement_id, body, workload.traceparent))
     commands = {site_id: list(_batches(items, bytes_max)) for site_id, items in places.items()}
     for site_id, wishes in releases.items():
         commands.setdefault(site_id, []).extend(wishes)
     return commands
 
 
-def _batches(items: list[tuple[str, bytes]], bytes_max: int) -> Iterator[tuple[str, bytes]]:
-    first, size = items[0][0], 0
+def _batches(items: list[Order], bytes_max: int) -> Iterator[Order]:
+    first, size = items[0], 0
     parts: list[bytes] = []
-    for name, body in items:
-        if parts and size + len(body) > bytes_max:
-            yield first, nested(3, b"".join(parts))
-            first, parts, size = name, [], 0
-        parts.append(body)
-        size += len(body)
-    yield first, nested(3, b"".join(parts))
+    for item in items:
+        if parts and size + len(item.body) > bytes_max:
+            yield first._replace(body=nested(3, b"".join(parts)))
+            first, parts, size = item, [], 0
+        parts.append(item.body)
+        size += len(item.body)
+    yield first._replace(body=nested(3, b"".join(parts)))
 
 
 def _route_bytes(route: Route, cause: common_pb2.Cause) -> bytes:
