@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from hexi_kit.ids import derive
-
 
 class TransferCode(IntEnum):
     """Why money moved; numbers as on the wire."""
@@ -44,5 +42,8 @@ class Transfer:
 
 
 def transfer_id(subject: str, code: TransferCode) -> str:
-    """One subject moves money at most once for one reason."""
-    return derive("transfer", subject, int(code))
+    """One subject moves money at most once for one reason, and the id says both."""
+    return f"{_WORDS[code]}:{subject}"
+
+
+_WORDS = {code: code.name.lower().replace("_", "-") for code in TransferCode}
