@@ -1,4 +1,4 @@
-"""Goal: the trace that began at a submission ends at the posted transfer. Method: recorded spans."""
+"""Goal: the trace of a submission ends at the posted transfer. Method: recorded spans."""
 
 import asyncio
 from collections.abc import Iterator
