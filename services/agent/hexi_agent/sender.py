@@ -16,6 +16,7 @@ from hexi_kit.errors import HexiError, Unavailable
 from hexi_kit.logs import get_logger
 from hexi_kit.metrics import counter
 from hexi_kit.rpc.status import from_rpc_error
+from hexi_kit.testing import faults
 
 from hexi_agent.backoff import Backoff, as_error
 from hexi_agent.flight import Flight
@@ -51,7 +52,8 @@ class Sender:
                 error: HexiError = Unavailable("telemetry ended the stream")
             except grpc.aio.AioRpcError as problem:
                 error = from_rpc_error(problem)
-            except (HexiError, OSError) as problem:
+            except (HexiError, OSError, asyncio.InvalidStateError) as problem:
+                # Writing to a call that is over is an invalid state, to gRPC's mind.
                 error = as_error(problem)
             get_logger().warning("frames.not_sent", reason=str(error))
             await self._backoff.wait(error)
@@ -72,9 +74,11 @@ class Sender:
                 asyncio.create_task(self._read(call, flight), name="acks in"),
             ]
             try:
-                done, _ = await asyncio.wait(halves, return_when=asyncio.FIRST_COMPLETED)
-                for half in done:
-                    half.result()
+                await asyncio.wait(halves, return_when=asyncio.FIRST_COMPLETED)
+                # The reader knows why the stream ended; the writer only that it did.
+                for half in reversed(halves):
+                    if half.done():
+                        half.result()
             finally:
                 for half in halves:
                     half.cancel()
@@ -145,8 +149,10 @@ class Sender:
 
     def _ack(self, through: int) -> None:
         before = self._line.stream.spool.acked
+        faults.point("agent.before_ack")
         self._line.stream.spool.ack(min(through, self._line.mark.sequence))
         counter("agent.frames_sent").add(self._line.stream.spool.acked - before)
+        faults.point("agent.after_ack")
         self._acked.set()
 
 

@@ -12,6 +12,7 @@ from hexi.scheduler.v1 import place_pb2
 from hexi_kit.clock import Clock
 from hexi_kit.logs import get_logger
 from hexi_kit.metrics import counter
+from hexi_kit.testing import faults
 
 from hexi_agent.domain.simulated_runs import TOO_LONG, TOO_LONG_EXIT_CODE
 from hexi_agent.executors import Order, Report
@@ -112,7 +113,9 @@ class HostExecutor:
         folder = RunFolder(self._directory / order.placement_id)
         spec = run_spec(order, self._clock.now_ms())
         try:
+            faults.point("agent.before_run")
             process = folder.begin(spec)
+            faults.point("agent.after_run")
         except OSError as error:
             folder.remove()
             self._fail(order.placement_id, str(error))
@@ -146,6 +149,7 @@ class HostExecutor:
         if "failed" in result:
             self._fail(name, str(result["failed"]))
             return
+        faults.point("agent.before_end")
         reason = str(result["reason"])[:REASON_CHARS_MAX]
         code = TOO_LONG_EXIT_CODE if reason == TOO_LONG else int(result["exit_code"])
         self._report(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hexi_kit.signing import sm3
+from hexi_kit.testing import faults
 
 from hexi_agent.domain.spool_record import Mark
 from hexi_agent.spool.disk import SpoolLimits
@@ -34,7 +35,9 @@ class Line:
         """
         sequence = self.mark.sequence + 1
         frame = build(sequence, self.mark.digest)
+        faults.point("agent.before_append")
         self.stream.spool.append(mark._replace(sequence=sequence, digest=sm3(frame)), frame)
+        faults.point("agent.after_append")
         self._grown.set()
 
     def begin_epoch(self, now_ms: int) -> None:
