@@ -33,5 +33,8 @@ class Topic:
         return self.message.DESCRIPTOR.full_name if self.message else "ocsf"
 
     def partition_of(self, key: str) -> int:
-        """Partition of `key`: crc32 modulo the count, the same in every language and service."""
-        return zlib.crc32(key.encode()) % self.partitions
+        """Partition of `key`: crc32 modulo the count, the same in every language and service.
+
+        What follows the first `:` does not count: `batch:1` and `batch:2` stay together.
+        """
+        return zlib.crc32(key.partition(":")[0].encode()) % self.partitions

@@ -76,11 +76,6 @@ def current_trace_id() -> str:
     return _current.get()[3:35]
 
 
-def kafka_header(traceparent: str = "") -> tuple[str, bytes]:
-    """The header every record carries."""
-    return ("traceparent", (traceparent or current_traceparent()).encode())
-
-
 class span:  # noqa: N801 - used as a verb: `with span("frame.accept"):`
     """One timed piece of work, child of `traceparent` or of what surrounds it."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -38,25 +37,22 @@ async def submit(
 ) -> list[str]:
     """Publish the batch; the ids are a function of tenant, key and index, so a repeat is the same.
 
+    A batch stays together in one partition: it costs each stage a message, not one a partition.
     Returns only when the broker has every part. A caller who gets no answer asks again with the
     same key: what was already there is the same workload.
     """
     now_ms = desk.clock.now_ms()
-    tenant_id, key = request.tenant_id, request.idempotency_key
-    by_partition: defaultdict[int, list[workload_pb2.Workload]] = defaultdict(list)
-    names: list[str] = []
-    for index, spec in enumerate(request.workloads):
-        workload_id = ids.derive("workload", tenant_id, key, index)
-        names.append(workload_id)
-        by_partition[topics.SCHEDULER_REQUEST.partition_of(workload_id)].append(
-            workload_pb2.Workload(
-                workload_id=workload_id,
-                tenant_id=tenant_id,
-                spec=spec,
-                submitted_at_ms=now_ms,
-                traceparent=traceparent,
-            )
+    batch = ids.derive("workloads", request.tenant_id, request.idempotency_key)
+    workloads = [
+        workload_pb2.Workload(
+            workload_id=f"{batch}:{index}",
+            tenant_id=request.tenant_id,
+            spec=spec,
+            submitted_at_ms=now_ms,
+            traceparent=traceparent,
         )
+        for index, spec in enumerate(request.workloads)
+    ]
     events = [
         Outgoing(
             topic=topics.SCHEDULER_REQUEST,
@@ -65,16 +61,13 @@ async def submit(
                 recorded_at_ms=now_ms, submit=route_pb2.SubmitBatch(workloads=part)
             ),
             event_id=ids.derive("submit", part[0].workload_id),
-            partition=partition,
             traceparent=traceparent,
         )
-        for partition, workloads in sorted(by_partition.items())
         for part in parts(workloads)
     ]
-    for workloads in by_partition.values():
-        desk.workloads.note_submitted(workloads)
+    desk.workloads.note_submitted(workloads)
     await desk.publisher.send_all(events)
-    return names
+    return [workload.workload_id for workload in workloads]
 
 
 def parts(workloads: Sequence[workload_pb2.Workload]) -> Iterator[list[workload_pb2.Workload]]:

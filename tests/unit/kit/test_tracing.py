@@ -63,7 +63,3 @@ def test_what_is_no_traceparent_is_ignored(odd: str) -> None:
         assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", tracing.current_traceparent())
 
     copy_context().run(travel)
-
-
-def test_records_carry_the_trace() -> None:
-    assert tracing.kafka_header(PARENT) == ("traceparent", PARENT.encode())

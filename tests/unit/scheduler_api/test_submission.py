@@ -50,22 +50,33 @@ async def test_the_same_key_gives_the_same_ids_and_another_key_others():
 
     assert first == again
     assert not set(first) & set(other)
-    assert len({event.event_id for event in outbox.events}) == len({*first, *other})
+    assert len({event.event_id for event in outbox.events}) == 2
 
 
-async def test_each_workload_lands_once_in_the_partition_of_its_id():
+async def test_a_batch_lands_once_and_together_in_the_partition_of_its_ids():
     counter, outbox = desk()
 
     names = await handlers.submit(counter, request(*[spec()] * 2_000), "trace")
 
     landed = [
-        (workload.workload_id, event.partition, workload.traceparent)
+        (workload.workload_id, event.target, workload.traceparent)
         for event in outbox.events
         for workload in event.message.submit.workloads
     ]
     assert sorted(name for name, _, _ in landed) == sorted(names)
     assert all(topics.SCHEDULER_REQUEST.partition_of(n) == p for n, p, _ in landed)
+    assert len({p for _, p, _ in landed}) == 1
     assert {trace for _, _, trace in landed} == {"trace"}
+
+
+async def test_batches_spread_over_the_partitions():
+    counter, outbox = desk()
+
+    for number in range(200):
+        await handlers.submit(counter, request(spec(), key=f"k{number}"), "")
+
+    used = {event.topic.partition_of(event.key) for event in outbox.events}
+    assert len(used) == topics.SCHEDULER_REQUEST.partitions
 
 
 async def test_parts_stay_within_a_records_bounds():

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,13 +53,13 @@ class JournalAppOptions:
 class JournalApp(faust.App):
     """Faust plus journals.
 
-    `turn` is held by whoever may decide: one batch of commands, or the recovery of a rebalance.
+    Each agent holds its turn while it decides a batch; recovery waits for the turns of all.
     """
 
     options: JournalAppOptions
     guarded: frozenset[str]
     journals: dict[str, Journal]
-    turn: asyncio.Lock
+    turns: list[asyncio.Lock]
 
     def journal(self, topic: Topic, clock: Clock) -> Journal:
         """A journal whose Faust table has `topic` as its changelog."""
@@ -88,10 +89,17 @@ class JournalApp(faust.App):
             value_serializer="raw",
         )
 
+    def take_turns(self) -> asyncio.Lock:
+        """The lock of one more agent that decides."""
+        self.turns.append(asyncio.Lock())
+        return self.turns[-1]
+
     async def recover_journals(self, assigned: frozenset[tuple[str, int]]) -> None:
         """Called between a rebalance and the first command after it."""
         try:
-            async with self.turn:
+            async with AsyncExitStack() as everybody:
+                for turn in self.turns:
+                    await everybody.enter_async_context(turn)
                 for name, journal in sorted(self.journals.items()):
                     await journal.recover(frozenset(n for topic, n in assigned if topic == name))
         except Exception as error:  # noqa: BLE001  # process edge: without recovery no decision
@@ -147,5 +155,5 @@ def build_app(options: JournalAppOptions) -> JournalApp:
     app.options = options
     app.guarded = frozenset(topic.name for topic in options.commands)
     app.journals = {}
-    app.turn = asyncio.Lock()
+    app.turns = []
     return app

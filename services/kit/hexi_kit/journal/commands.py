@@ -11,6 +11,9 @@ from hexi_kit.kafka.record import Record
 from hexi_kit.logs import get_logger
 
 BATCH_MAX = 1_000
+# One message carries many items: a batch is cut by its bytes before its count gets large, so that
+# no stage keeps the next one waiting through its whole backlog.
+BATCH_BYTES_MAX = 256 * 1024
 
 Commands = Mapping[int, list[Record]]
 """Commands by partition, each partition in order, partitions in order of number."""
@@ -29,11 +32,17 @@ async def handle_commands(
     when the failure is that a rebalance has given the partition to another: memory is rebuilt.
     """
     queue = stream.channel.queue
+    turn = app.take_turns()
     while not app.should_stop:
-        events = [await queue.get()]
-        while len(events) < batch_max and not queue.empty():
+        try:
+            events = [await queue.get()]
+        except StopAsyncIteration:
+            return  # the app stops
+        size_bytes = len(events[0].value or b"")
+        while len(events) < batch_max and size_bytes < BATCH_BYTES_MAX and not queue.empty():
             events.append(queue.get_nowait())
-        async with app.turn:
+            size_bytes += len(events[-1].value or b"")
+        async with turn:
             generation = app.consumer_generation_id
             fresh = [e for e in events if e.message.generation_id == generation]
             if not fresh or not app.flow_control.is_active():
