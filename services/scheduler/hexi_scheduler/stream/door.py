@@ -27,6 +27,8 @@ from hexi_scheduler.stream.ticker import Ticker
 GROUP = "scheduler-worker"
 INPUTS = (topics.SCHEDULER_REQUEST, topics.SCHEDULER_COMMAND, topics.TELEMETRY_FRAME)
 START_TIMEOUT_S = 5.0
+# Small turns: ROUTE may not run ahead of PLACE, which has to carry what it decides.
+RECORDS_PER_TURN = 64
 
 
 class WorkerDoor:
@@ -89,6 +91,6 @@ class WorkerDoor:
 
 def _agent(app: JournalApp, handler: CommandHandler) -> Any:
     async def hear(stream: Any) -> None:
-        await handle_commands(app, stream, handler)
+        await handle_commands(app, stream, handler, RECORDS_PER_TURN)
 
     return hear

@@ -22,7 +22,7 @@ from hexi_kit.metrics import histogram
 from hexi_scheduler.stream.rounds import Rounds
 from hexi_scheduler.wire.workload import WorkloadReader
 
-SETTLE_AT = 1_000
+SETTLE_AT = 2_000
 
 Event = TypeVar("Event")
 Debt = TypeVar("Debt")
