@@ -11,7 +11,7 @@ from hexi_local import LocalHexi
 
 from hexi_demo.province import SITES, SiteFacts, servers_of
 
-PERIOD_MS = 10_000
+PERIOD_MS = 60_000
 
 
 class Agents:

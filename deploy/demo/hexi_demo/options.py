@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class DemoOptions(BaseSettings):
     """Read from the environment: `SERVERS=3000 DURATION=60 ./task demo`."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     servers: int = Field(12_000, ge=60, le=1_000_000)
     # Real seconds of load; the clock of the province runs `factor` times as fast.
