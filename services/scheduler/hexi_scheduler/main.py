@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 
-from hexi_kit.process import Process, prepare
+from hexi_kit.process import prepare
 from hexi_kit.settings import load
 
-from hexi_scheduler import api_process, worker_process
 from hexi_scheduler.settings import SchedulerSettings
 
-ROLES: Mapping[str, Callable[[Process, SchedulerSettings], None]] = {
-    "api": api_process.hang,
-    "worker": worker_process.hang,
-}
+ROLES = ("api", "worker")
 
 
 async def run(role: str, settings: SchedulerSettings) -> int:
     process = prepare("scheduler", settings)
-    ROLES[role](process, settings)
+    # By name: each role starts without what only the other one needs.
+    import_module(f"hexi_scheduler.{role}_process").hang(process, settings)
     return await process.lifecycle.run_until_signal()
 
 

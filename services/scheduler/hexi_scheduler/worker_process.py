@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from hexi_contracts import topics
 from hexi_kit.identity.authorize import Authorizer
 from hexi_kit.journal.app import JournalAppOptions
@@ -11,9 +13,14 @@ from hexi_kit.rpc.server import RpcOptions, RpcServer
 from hexi_scheduler.settings import SchedulerSettings, condition_rules, route_policy
 from hexi_scheduler.stream.door import GROUP, INPUTS, WorkerDoor
 
+COLLECT_AT = (20_000, 20, 100)
+
 
 def hang(process: Process, settings: SchedulerSettings) -> None:
     """Add the parts of the worker to the process."""
+    # What a recovery builds is large and without cycles: the collector would walk it for nothing.
+    gc.disable()
+    gc.set_threshold(*COLLECT_AT)
     options = JournalAppOptions(
         GROUP,
         settings.kafka_bootstrap,
@@ -37,3 +44,9 @@ def hang(process: Process, settings: SchedulerSettings) -> None:
     )
     process.lifecycle.add("rpc", server.start, server.stop)
     door.hang(settings.tick_interval_s)
+    process.lifecycle.add("collector", _collect_again)
+
+
+async def _collect_again() -> None:
+    gc.freeze()
+    gc.enable()

@@ -71,15 +71,15 @@ class Hearing:
         if topic is topics.SCHEDULER_REQUEST:
             router = Router(route_policy())
             events = step_route(router, route.request(message, self.reader), 1)
-            for key, value in route.entries(events, 0, 7):
-                assert value is None or route.entry(key, value, self.reader) is not None
+            for _, value in route.entries(events, 0, 7):
+                assert value is None or route.entry(value, self.reader) is not None
         elif topic is topics.SCHEDULER_COMMAND:
             site = Site(message.site_id)
             events = step_place(site, place_commands.command(message, self.reader), 1, BestFit())
             for _, value in place_journal.entries(message.site_id, events, 0, 7):
                 assert value is None or place_journal.entry(value, self.reader) is not None
         elif topic is topics.SCHEDULER_ROUTE:
-            assert route.entry(b"", record.value or b"", self.reader) is not None
+            assert route.entry(record.value or b"", self.reader) is not None
         elif topic is topics.SCHEDULER_PLACEMENT:
             event, offset = place_journal.entry(record.value or b"", self.reader) or (None, -1)
             ((_, again),) = place_journal.entries("s", [event], 7, offset)

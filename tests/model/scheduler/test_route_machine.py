@@ -129,7 +129,8 @@ class RouteMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_waiting_are_those_who_wait(self) -> None:
-        waiting = {n for n, r in self.router.routes.items() if r.state is RouteState.WAITING}
+        routes = self.router.routes
+        waiting = {name for name in routes if routes[name].state is RouteState.WAITING}
         assert {name for _, _, name in self.router.waiting} == waiting
         assert self.router.waiting == sorted(self.router.waiting)
 
@@ -160,8 +161,9 @@ def _sent(route: Route) -> bool:
 
 
 def _picture(router: Router, *but: str) -> dict[str, object]:
-    kept = {k: v for k, v in vars(router).items() if k not in ("_candidates", *but)}
-    return {**kept, "order": list(router.finished)}
+    kept = {k: v for k, v in vars(router).items() if k not in ("_candidates", "routes", *but)}
+    routes = {name: router.routes[name] for name in router.routes}
+    return {**kept, "routes": routes, "order": list(router.finished)}
 
 
 def _newest(journal: list[RouteEvent]) -> list[RouteEvent]:

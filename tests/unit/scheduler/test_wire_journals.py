@@ -23,7 +23,10 @@ from hexi_scheduler.domain.placement import (
     Tariff,
 )
 from hexi_scheduler.domain.route import Route, RouteForgotten, RouteState
+from hexi_scheduler.domain.router import Router
 from hexi_scheduler.domain.why import FilterCount, WhyNot
+from hexi_scheduler.domain.workload import Workload
+from hexi_scheduler.settings import route_policy
 from hexi_scheduler.wire import offer as wire_offer
 from hexi_scheduler.wire import place_commands, place_journal, route
 from hexi_scheduler.wire.facts import server_set, site_facts
@@ -142,7 +145,7 @@ def test_the_forgotten_are_tombstones() -> None:
 def test_a_route_reads_back_as_it_was(decided: Route) -> None:
     ((key, value),) = route.entries([decided], 2, 17)
 
-    assert (key, route.entry(key, value or b"", READER)) == (b"w1", (decided, 17))
+    assert (key, route.entry(value or b"", READER)) == (b"w1", decided)
     assert route_pb2.RouteRecord.FromString(value or b"").decided.workload == MESSAGE
 
 
@@ -203,3 +206,38 @@ def test_long_bodies_are_nested_with_long_lengths() -> None:
         body = workload_pb2.WhyNot(nearest_miss="x" * size).SerializeToString()
         record = place_pb2.PlacementRecord.FromString(nested(22, body))
         assert len(record.why_not.nearest_miss) == size
+
+
+def named(workload_id: str) -> Workload:
+    message = workload_pb2.Workload()
+    message.CopyFrom(MESSAGE)
+    message.workload_id = workload_id
+    return READER.read(message)
+
+
+def test_a_recovered_router_knows_what_waits_and_reads_the_rest_when_asked() -> None:
+    decided = [
+        Route(named(name), state, 9, "s", "A100", 1)
+        for name, state in (
+            ("w1", RouteState.ROUTED),
+            ("w2", RouteState.WAITING),
+            ("w3", RouteState.ENDED),
+        )
+    ]
+    router = Router(route_policy())
+
+    offsets = [
+        route.recover(router, key, value or b"", READER)
+        for key, value in route.entries(decided, 2, 17)
+    ]
+
+    assert offsets == [17, 17, 17]
+    assert [name for *_, name in router.waiting] == ["w2"]
+    assert router.finished == {"w3": 9}
+    assert set(router.routes) == {"w1", "w2", "w3"}
+    found = router.routes["w1"]
+    assert (found.state, found.site_id, found.attempt) == (RouteState.ROUTED, "s", 1)
+    assert router.routes.get("w4") is None
+    router.apply(RouteForgotten("w3"))
+    assert "w3" not in router.routes
+    assert not router.finished

@@ -9,6 +9,7 @@ from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.room import NOTHING, Debit
 from hexi_scheduler.domain.route import Route, RouteForgotten, RouteState
 from hexi_scheduler.domain.route_policy import RoutePolicy
+from hexi_scheduler.domain.routes import Load, Routes
 from hexi_scheduler.domain.workload import Demand, Workload
 
 CANDIDATES_MAX = 4_096
@@ -23,7 +24,7 @@ class Router:
     def __init__(self, policy: RoutePolicy) -> None:
         self.policy = policy
         self.offers: dict[str, SiteOffer] = {}
-        self.routes: dict[str, Route] = {}
+        self.routes = Routes()
         self.finished: dict[str, int] = {}  # over since, in the order they ended
         self.waiting: list[tuple[int, int, str]] = []  # most urgent and oldest first
         self.debits: dict[tuple[str, str, str], Debit] = {}
@@ -35,8 +36,14 @@ class Router:
         elif isinstance(event, SiteOffer):
             self._apply_offer(event)
         else:
-            self.routes.pop(event.workload_id, None)
+            self.routes.forget(event.workload_id)
             self.finished.pop(event.workload_id, None)
+
+    def recover_unread(self, name: str, over_since_ms: int | None, load: Load) -> None:
+        """A route that does not wait, as a recovery finds it; what it debited is forgotten."""
+        self.routes.put_unread(name, load)
+        if over_since_ms is not None:
+            self.finished[name] = over_since_ms
 
     def candidates(self, workload: Workload) -> tuple[Candidate, ...]:
         """Sites and classes that nothing speaks against, cheapest first, then by name."""

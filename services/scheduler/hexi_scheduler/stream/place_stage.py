@@ -16,7 +16,7 @@ from hexi_kit.metrics import counter
 from hexi_kit.tracing import span
 
 from hexi_scheduler.domain.owed import Owed, Report, Usage
-from hexi_scheduler.domain.place_events import ClockMoved, PlaceEvent
+from hexi_scheduler.domain.place_events import ClockMoved
 from hexi_scheduler.domain.placement import Placement
 from hexi_scheduler.domain.policy import Policy
 from hexi_scheduler.domain.site import Site
@@ -30,11 +30,10 @@ from hexi_scheduler.wire.workload import WorkloadReader
 
 BATCH_MAX = 500
 
-SiteEvent = tuple[str, PlaceEvent]
 SiteOwed = tuple[str, Owed]
 
 
-class Shard(Partition[SiteEvent]):
+class Shard(Partition):
     """The sites of one partition."""
 
     def __init__(self) -> None:
@@ -48,7 +47,7 @@ class Shard(Partition[SiteEvent]):
         return found
 
 
-class PlaceStage(Stage[SiteEvent, SiteOwed]):
+class PlaceStage(Stage[SiteOwed]):
     """The single writer of the sites of its partitions; `changed` is told which ones changed."""
 
     name = "place"
@@ -84,8 +83,10 @@ class PlaceStage(Stage[SiteEvent, SiteOwed]):
 
     def repeat(self, record: Record, rounds: Rounds[SiteOwed]) -> None:
         shard = self.shards[record.partition]
-        for site_id, event in shard.answers.get(record.offset, ()):
-            owed = shard.sites[site_id].owed(event)
+        for key, value in shard.answers.get(record.offset, ()):
+            found = entry(value, self.reader)
+            site_id = _site_of(key)
+            owed = shard.sites[site_id].owed(found[0]) if found else ()
             rounds.owe(record.partition, [(site_id, debt) for debt in owed])
 
     def decide(
@@ -125,11 +126,15 @@ def rebuilt(items: Items, reader: WorkloadReader) -> Shard:
         found = entry(value, reader)
         if found is not None:
             event, offset = found
-            site = shard.site(key.decode().partition("/")[0])
+            site = shard.site(_site_of(key))
             site.apply(event)
             site.revision = max(site.revision, offset + 1)
-            shard.note(offset, (site.site_id, event))
+            shard.note(offset, key, value)
     return shard
+
+
+def _site_of(key: bytes) -> str:
+    return key.decode().partition("/")[0]
 
 
 def _usage(owed: Iterable[SiteOwed]) -> Iterator[Outgoing]:

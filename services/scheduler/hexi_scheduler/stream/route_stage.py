@@ -20,12 +20,12 @@ from hexi_scheduler.domain.router import RouteEvent, Router
 from hexi_scheduler.domain.step_route import step
 from hexi_scheduler.stream.rounds import Rounds
 from hexi_scheduler.stream.stage import Partition, Stage, StageParts
-from hexi_scheduler.wire.route import entries, entry, orders, request
+from hexi_scheduler.wire.route import entries, entry, orders, recover, request
 
 ITEM_BYTES_MAX = 700_000
 
 
-class RouteStage(Stage[RouteEvent, Route]):
+class RouteStage(Stage[Route]):
     """One router per owned partition of scheduler.request.v1."""
 
     name = "route"
@@ -35,29 +35,28 @@ class RouteStage(Stage[RouteEvent, Route]):
         super().__init__(parts)
         self._policy, self._event_clock = policy, clock
         self.routers: dict[int, Router] = {}
-        self._partitions: dict[int, Partition[RouteEvent]] = {}
+        self._partitions: dict[int, Partition] = {}
         self._routed = counter("scheduler.workloads_routed")
         self._waiting = gauge("scheduler.workloads_waiting")
 
     def recover(self, partition: int, items: Items) -> None:
-        router, own = Router(self._policy), Partition[RouteEvent]()
+        router, own = Router(self._policy), Partition()
         for key, value in items.items():
-            found = entry(key, value, self.reader)
-            if found is not None:
-                router.apply(found[0])
-                own.note(found[1], found[0])
+            own.note(recover(router, key, value, self.reader), key, value)
+        own.answers.pop(-1, None)
         self.routers[partition], self._partitions[partition] = router, own
 
     def forget(self, partition: int) -> None:
         self.routers.pop(partition, None)
         self._partitions.pop(partition, None)
 
-    def own(self, partition: int) -> Partition[RouteEvent]:
+    def own(self, partition: int) -> Partition:
         return self._partitions[partition]
 
     def repeat(self, record: Record, rounds: Rounds[Route]) -> None:
         again = self._partitions[record.partition].answers.get(record.offset, ())
-        rounds.owe(record.partition, [route for route in again if _owes(route)])
+        routes = [entry(value, self.reader) for _, value in again]
+        rounds.owe(record.partition, [route for route in routes if _owes(route)])
 
     def decide(self, record: Record, message: route_pb2.Request, rounds: Rounds[Route]) -> None:
         partition = record.partition
@@ -92,5 +91,5 @@ class RouteStage(Stage[RouteEvent, Route]):
         await self.publisher.send_all(outgoing)
 
 
-def _owes(event: RouteEvent) -> TypeGuard[Route]:
+def _owes(event: RouteEvent | None) -> TypeGuard[Route]:
     return isinstance(event, Route) and event.state is RouteState.ROUTED

@@ -24,7 +24,6 @@ from hexi_scheduler.wire.workload import WorkloadReader
 
 SETTLE_AT = 2_000
 
-Event = TypeVar("Event")
 Debt = TypeVar("Debt")
 
 
@@ -38,20 +37,20 @@ class StageParts:
     real_clock: Any
 
 
-class Partition(Generic[Event]):
+class Partition:
     """One owned partition: how far it has decided, and its decisions that may be asked again."""
 
     def __init__(self) -> None:
         self.decided = -1
-        self.answers: dict[int, list[Event]] = {}
+        self.answers: dict[int, list[tuple[bytes, bytes]]] = {}
 
-    def note(self, offset: int, event: Event) -> None:
-        """A recovered event that answers `offset`."""
+    def note(self, offset: int, key: bytes, value: bytes) -> None:
+        """A recovered entry that answers `offset`."""
         self.decided = max(self.decided, offset)
-        self.answers.setdefault(offset, []).append(event)
+        self.answers.setdefault(offset, []).append((key, value))
 
 
-class Stage(ABC, Generic[Event, Debt]):
+class Stage(ABC, Generic[Debt]):
     """Invariant: between two batches memory is what the journal says, and all it owes is paid."""
 
     name: str
@@ -83,7 +82,7 @@ class Stage(ABC, Generic[Event, Debt]):
         """Step, and write what was decided; Poison when the message says nothing."""
 
     @abstractmethod
-    def own(self, partition: int) -> Partition[Event]:
+    def own(self, partition: int) -> Partition:
         """The partition as we hold it."""
 
     @abstractmethod

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from hexi.common.v1 import common_pb2
-from hexi.scheduler.v1 import place_pb2, route_pb2
+from hexi.scheduler.v1 import place_pb2, route_pb2, workload_pb2
 from hexi_kit import ids
 from hexi_kit.errors import Poison
 
@@ -21,7 +21,7 @@ from hexi_scheduler.domain.route import (
     RouteState,
     Submit,
 )
-from hexi_scheduler.domain.router import RouteEvent
+from hexi_scheduler.domain.router import RouteEvent, Router
 from hexi_scheduler.wire.offer import offer
 from hexi_scheduler.wire.splice import nested
 from hexi_scheduler.wire.workload import WorkloadReader, why_not, why_not_message
@@ -78,13 +78,34 @@ def entries(
     return written
 
 
-def entry(key: bytes, value: bytes, reader: WorkloadReader) -> tuple[RouteEvent, int] | None:
-    """The event of a journal entry and the offset it answers (-1 where it says none)."""
+def entry(value: bytes, reader: WorkloadReader) -> RouteEvent | None:
+    """The event of a journal entry."""
     record = route_pb2.RouteRecord.FromString(value)
     kind = record.WhichOneof("item")
     if kind == "decided":
-        return _route(record.decided, reader), record.decided.cause.offset
-    return (offer(record.site_state), -1) if kind == "site_state" else None
+        return _route(record.decided, reader)
+    return offer(record.site_state) if kind == "site_state" else None
+
+
+def recover(router: Router, key: bytes, value: bytes, reader: WorkloadReader) -> int:
+    """Take a journal entry into a router that is being rebuilt; the offset it answers, or -1."""
+    record = route_pb2.RouteRecord.FromString(value)
+    kind = record.WhichOneof("item")
+    if kind == "site_state":
+        router.apply(offer(record.site_state))
+    if kind != "decided":
+        return -1
+    decided = record.decided
+    if decided.state == workload_pb2.WORKLOAD_STATE_WAITING:
+        router.apply(_route(decided, reader))
+    else:
+        over = decided.state != workload_pb2.WORKLOAD_STATE_ROUTED
+        router.recover_unread(
+            key.decode(),
+            decided.decided_at_ms if over else None,
+            lambda: _route(route_pb2.RouteRecord.FromString(value).decided, reader),
+        )
+    return decided.cause.offset
 
 
 def orders(routes: Iterable[Route], bytes_max: int) -> dict[str, list[Order]]:
