@@ -63,9 +63,21 @@ def test_bad_readings_judge_nothing_and_make_silent_after_three_periods() -> Non
     assert not watch.hear(frame(PERIOD_MS, [20.0, 99.0], good=[True, False]))
     watch.hear(frame(3 * PERIOD_MS, [20.0, 20.0], good=[True, False]))
     assert not watch.look(3 * PERIOD_MS)
-    assert said(watch.look(3 * PERIOD_MS + 1)) == [(Condition.SILENT, True, (1,))]
-    assert not watch.look(3 * PERIOD_MS + 2)
-    assert said(watch.hear(frame(4 * PERIOD_MS, [20.0, 20.0]))) == [(Condition.SILENT, False, (1,))]
+    watch.hear(frame(4 * PERIOD_MS, [20.0, 20.0], good=[True, False]))
+    assert said(watch.look(4 * PERIOD_MS)) == [(Condition.SILENT, True, (1,))]
+    assert not watch.look(4 * PERIOD_MS)
+    assert said(watch.hear(frame(5 * PERIOD_MS, [20.0, 20.0]))) == [(Condition.SILENT, False, (1,))]
+
+
+def test_who_reads_late_calls_nobody_silent_but_a_whole_site_falls_silent_by_the_clock() -> None:
+    rules = condition_rules()
+    watch = Watch(rules, [500] * 2)
+    watch.hear(frame(PERIOD_MS, [20.0, 20.0]))
+
+    assert not watch.look(PERIOD_MS + rules.site_silent_ms)
+    assert said(watch.look(PERIOD_MS + rules.site_silent_ms + 1)) == [
+        (Condition.SILENT, True, (0, 1))
+    ]
 
 
 def test_a_site_that_never_spoke_is_not_called_silent() -> None:

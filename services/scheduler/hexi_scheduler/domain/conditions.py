@@ -24,6 +24,7 @@ class ConditionRules(NamedTuple):
     over_power_on_milli: int
     over_power_off_milli: int
     silent_periods: int
+    site_silent_ms: int
 
 
 class Readings(NamedTuple):
@@ -95,11 +96,19 @@ class Watch:
         return changes
 
     def look(self, now_ms: int) -> list[Change]:
-        """Who has not been heard for too long."""
+        """Who has not been heard for too long.
+
+        A server is measured against the newest frame of its site: when we are late to read, none of
+        them is silent. Only when the whole site is not heard for long does the clock decide.
+        """
         if not self._period_ms:
             return []
         periods = self._rules.silent_periods
-        silent = now_ms - self._heard_ms > periods * self._period_ms
+        newest_ms = int(self._heard_ms.max(initial=0))
+        site_silent_ms = max(periods * self._period_ms, self._rules.site_silent_ms)
+        silent = newest_ms - self._heard_ms > periods * self._period_ms
+        if now_ms - newest_ms > site_silent_ms:
+            silent[:] = True
         everyone = slice(0, len(silent))
         return self._change(
             Condition.SILENT,
