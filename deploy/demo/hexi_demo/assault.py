@@ -9,7 +9,7 @@ from hexi.scheduler.v1 import place_pb2
 from hexi.telemetry.v1 import telemetry_pb2
 from hexi_contracts import topics
 from hexi_contracts.topic import Topic
-from hexi_kit.clock import clock_from
+from hexi_kit.clock import SystemClock, clock_from
 
 from hexi_demo import attack
 from hexi_demo.attack import Victim
@@ -21,6 +21,7 @@ from hexi_demo.stage import Stage
 
 FORGE_AT, REPLAY_AT = 0.25, 0.35
 SEQUENCE_AHEAD = 1_000
+TRIES_MAX, RETRY_S = 30, 0.5
 
 
 class Assault:
@@ -51,7 +52,13 @@ class Assault:
         # The agent's own certificate in wrong hands: the door opens, the frames must not pass.
         thief = self._stage.cast.of(f"agent-{victim.site_id}")
         address = self._stage.hexi.addresses["telemetry"]
-        refused = await attack.push(address, thief, attack.hello(victim, thief), [frame])
+        clock, refused = SystemClock(), []
+        # Telemetry may be away just now; an attacker would come again.
+        for _ in range(TRIES_MAX):
+            refused = await attack.push(address, thief, attack.hello(victim, thief), [frame])
+            if refused:
+                break
+            await clock.sleep(RETRY_S)
         self.forged += 1
         self.refused += len(refused)
         for one in refused:

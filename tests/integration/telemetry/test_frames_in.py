@@ -13,6 +13,7 @@ from hexi.telemetry.v1 import telemetry_service_pb2 as rpc
 from hexi_contracts.topics import SECURITY_EVENT, TELEMETRY_FRAME, TELEMETRY_GAP, TELEMETRY_ROLLUP
 from hexi_kit.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 from hexi_kit.identity import LocalAuthority, Principal
+from hexi_kit.kafka.ports import Partition, RawRecord
 from hexi_kit.rpc.status import from_rpc_error
 
 pytestmark = pytest.mark.integration
@@ -43,6 +44,18 @@ async def test_frames_are_acknowledged_on_the_log_and_counted(world) -> None:
     assert await world.of_site(TELEMETRY_FRAME) == frames
     status = await world.status()
     assert (status.decided_through, status.accepted, status.missing) == (20, 20, 0)
+
+
+async def test_garbage_at_the_end_of_the_log_does_not_keep_the_door_shut(world) -> None:
+    await world.publish_site()
+    where = Partition(TELEMETRY_FRAME.name, TELEMETRY_FRAME.partition_of(world.site))
+    await world.producer.send_raw(RawRecord(where, b"nobody", b"\xff garbage", ()))
+
+    await world.start()
+
+    maker = world.maker()
+    session = await world.open(maker)
+    assert await session.push(maker.frame()) == []
 
 
 async def test_a_skipped_and_a_refused_number_are_gaps(world) -> None:

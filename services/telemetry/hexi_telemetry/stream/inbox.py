@@ -36,6 +36,7 @@ class Inbox:
         self._windows, self._sites, self._known = windows, sites, known
         self._clock = clock
         self._next: dict[int, int] = {}
+        self._poisoned: set[tuple[int, int]] = set()
         self._moved = asyncio.Condition()
 
     async def remember(self) -> None:
@@ -68,13 +69,26 @@ class Inbox:
 
         def is_there() -> bool:
             done = {**marks, **self._next}
-            return all(done.get(partition, 0) >= end for partition, end in ends.items())
+            return all(self._past(p, done.get(p, 0)) >= end for p, end in ends.items())
 
         async with self._moved:
             await self._moved.wait_for(is_there)
 
+    def _past(self, partition: int, offset: int) -> int:
+        """The first offset from here on that is no dead letter: nobody waits for those."""
+        while (partition, offset) in self._poisoned:
+            offset += 1
+        return offset
+
     async def _take_in(self, records: list[Record]) -> None:
-        frames = _all(TELEMETRY_FRAME, records, lambda signed: frame_of_log(signed.frame))
+        try:
+            frames = _all(TELEMETRY_FRAME, records, lambda signed: frame_of_log(signed.frame))
+        except Poison as poison:
+            async with self._moved:
+                broken = records[poison.index]
+                self._poisoned.add((broken.partition, broken.offset))
+                self._moved.notify_all()
+            raise
         batch = gather(frames, self._known)
         async with self._windows.begin(records) as work:
             await work.add(batch)
