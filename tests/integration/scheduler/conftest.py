@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from array import array
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import pytest
 from google.protobuf.message import DecodeError, Message
 from hexi.common.v1 import common_pb2
 from hexi.inventory.v1 import inventory_pb2
+from hexi.marketplace.v1 import marketplace_pb2
 from hexi.scheduler.v1 import place_pb2, route_pb2, workload_pb2
+from hexi.telemetry.v1 import telemetry_pb2
 from hexi_contracts import topics
 from hexi_contracts.topic import Topic
 from hexi_demo.audit import capacity, outcomes, usage
@@ -127,7 +130,9 @@ class World:
             events.append(self._event(topics.INVENTORY_SERVER_SET, site_id, fleet))
         await self.producer.send_all(events)
 
-    async def submit(self, count: int, requests: int = 4, cpu_milli: int = 1_000) -> list[str]:
+    async def submit(
+        self, count: int, requests: int = 4, cpu_milli: int = 1_000, lease_id: str = ""
+    ) -> list[str]:
         """Workloads for our sites, in several requests to every partition they fall in."""
         names: list[str] = []
         for part in range(requests):
@@ -136,7 +141,9 @@ class World:
                 name = ids.derive("test", self.run, len(self.submitted), n)
                 names.append(name)
                 partition = topics.SCHEDULER_REQUEST.partition_of(name)
-                by_partition.setdefault(partition, []).append(self._workload(name, cpu_milli))
+                by_partition.setdefault(partition, []).append(
+                    self._workload(name, cpu_milli, lease_id)
+                )
             await self.ask(
                 (partition, route_pb2.Request(submit=route_pb2.SubmitBatch(workloads=part)))
                 for partition, part in by_partition.items()
@@ -166,6 +173,59 @@ class World:
             )
         for site_id, reports in sorted(by_site.items()):
             await self.command(site_id, runs=place_pb2.RunReports(reports=reports))
+
+    async def frame(self, sequence: int, inlet_c: Sequence[float]) -> None:
+        """One frame of our first site, as telemetry would have accepted it."""
+        column = telemetry_pb2.Column(
+            metric=telemetry_pb2.METRIC_INLET_TEMPERATURE_C,
+            values=array("f", inlet_c).tobytes(),
+        )
+        site_id = self.site_id(0)
+        frame = telemetry_pb2.Frame(
+            site_id=site_id,
+            sequence=sequence,
+            server_set_revision=1,
+            observed_at_ms=self.clock.now_ms(),
+            period_ms=60_000,
+            count=len(inlet_c),
+            columns=[column],
+        )
+        signed = telemetry_pb2.SignedFrame(frame=frame.SerializeToString())
+        await self.producer.send_all([self._event(topics.TELEMETRY_FRAME, site_id, signed)])
+
+    async def lease(self, units: int, price_micro_yuan: int) -> str:
+        """A lease on plain servers of our first site, in force now."""
+        now_ms = self.clock.now_ms()
+        lease_id = ids.derive("lease", self.run)
+        granted = marketplace_pb2.LeaseGranted(
+            lease_id=lease_id,
+            tenant_id="t",
+            site_id=self.site_id(0),
+            class_id="general",
+            units=units,
+            start_ms=now_ms - 1_000,
+            end_ms=now_ms + 3_600_000,
+            price_micro_yuan=price_micro_yuan,
+        )
+        await self.producer.send_all([self._event(topics.MARKETPLACE_LEASE, "shard", granted)])
+        await self.command(self.site_id(0), tick=place_pb2.Ticked(now_ms=now_ms))
+        return lease_id
+
+    def leases(self) -> list[str]:
+        return [
+            entry.value.reservation.reservation.lease_id
+            for entry in self._own(topics.SCHEDULER_PLACEMENT)
+            if "/reservation/" in entry.key
+        ]
+
+    def out(self, condition: int) -> list[int]:
+        """Servers of our first site that are out for this condition."""
+        said = [
+            entry.value.condition
+            for entry in self._own(topics.SCHEDULER_PLACEMENT)
+            if "/condition/" in entry.key and entry.value.condition.condition == condition
+        ]
+        return list(said[-1].servers) if said else []
 
     def placements(self, *states: int) -> list[place_pb2.PlacementRecord]:
         """The newest record of each of our placements in one of these states."""
@@ -229,10 +289,11 @@ class World:
             self.entries[name].append(Entry(record.partition, record.offset, key, value))
         self._grown.set()
 
-    def _workload(self, name: str, cpu_milli: int) -> workload_pb2.Workload:
+    def _workload(self, name: str, cpu_milli: int, lease_id: str = "") -> workload_pb2.Workload:
         spec = workload_pb2.WorkloadSpec(
             name="test",
             replicas=1,
+            lease_id=lease_id,
             resources=common_pb2.Resources(cpu_milli=cpu_milli, memory_mib=256),
         )
         spec.constraints.site_ids.extend(self.site_id(n) for n in range(9))

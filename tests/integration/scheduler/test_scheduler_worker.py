@@ -117,6 +117,42 @@ async def test_cancelled_work_is_released_and_ends_as_cancelled(world) -> None:
     assert world.wrong() == []
 
 
+async def test_hot_servers_take_nothing_new_until_they_are_cool(world) -> None:
+    world.start_worker("one")
+    await world.open_sites(count=1, servers=4)
+    await world.submit(1)
+    await world.until(lambda: len(world.placements(PLACED)) == 1)
+
+    await world.frame(sequence=1, inlet_c=[20.0, 40.0, 40.0, 20.0])
+    await world.until(lambda: world.out(place_pb2.SERVER_CONDITION_HOT) == [1, 2])
+    await world.submit(30)
+    await world.until(lambda: len(world.placements(PLACED)) == 31)
+    assert {a.server for p in world.placements(PLACED) for a in p.allocations} <= {0, 3}
+
+    await world.frame(sequence=2, inlet_c=[20.0, 20.0, 33.0, 20.0])
+    await world.until(lambda: world.out(place_pb2.SERVER_CONDITION_HOT) == [2])
+    assert world.wrong() == []
+
+
+async def test_a_lease_keeps_room_for_its_tenant_at_its_price(world) -> None:
+    world.start_worker("one")
+    await world.open_sites(count=1, servers=1)
+    lease_id = await world.lease(units=8, price_micro_yuan=7)
+    await world.until(lambda: world.leases() == [lease_id])
+
+    plain = await world.submit(12, requests=1)
+    await world.until(lambda: len(world.placements(PLACED)) == 8)
+    waiting = workload_pb2.WORKLOAD_STATE_WAITING
+    await world.until(lambda: [r.state for r in world.routes().values()].count(waiting) == 4)
+    await world.submit(8, requests=1, lease_id=lease_id)
+    await world.until(lambda: len(world.placements(PLACED)) == 16)
+
+    by_price = sorted(p.price_micro_yuan for p in world.placements(PLACED))
+    assert by_price == [7] * 8 + [100] * 8
+    assert len(plain) == 12
+    assert world.wrong() == []
+
+
 async def test_garbage_becomes_a_dead_letter_and_the_rest_goes_on(world) -> None:
     world.start_worker("one")
     await world.open_sites()
