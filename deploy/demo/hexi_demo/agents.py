@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -14,14 +16,22 @@ from hexi_demo.province import SITES, SiteFacts, servers_of
 PERIOD_MS = 60_000
 
 
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What is simulated in all sites together; `models` is empty for the agent's own catalogue."""
+
+    servers: int
+    seed: int
+    models: Sequence[Mapping[str, int | str]] = ()
+
+
 class Agents:
     """Starts and stops every site's agent."""
 
-    def __init__(self, hexi: LocalHexi, state_dir: Path, servers: int, seed: int) -> None:
+    def __init__(self, hexi: LocalHexi, state_dir: Path, fleet: Fleet) -> None:
         self._hexi = hexi
         self._state_dir = state_dir.resolve()
-        self._servers = servers
-        self._seed = seed
+        self._fleet = fleet
 
     async def start(self) -> None:
         await asyncio.gather(*(self._start(facts) for facts in SITES))
@@ -35,7 +45,7 @@ class Agents:
         await self._hexi.start_further(name, "hexi_agent.main", ["--config", str(config)], {})
 
     def _config(self, facts: SiteFacts) -> dict[str, object]:
-        servers = servers_of(facts, self._servers)
+        servers = servers_of(facts, self._fleet.servers)
         return {
             "site_id": facts.site_id,
             "agent_id": "1",
@@ -46,7 +56,8 @@ class Agents:
             "host": facts.holds_this_machine,
             "fleet": {
                 "servers": servers - int(facts.holds_this_machine),
-                "seed": self._seed,
+                "seed": self._fleet.seed,
+                "models": list(self._fleet.models),
                 "pue_milli": facts.pue_milli,
             },
             "executors": ["fleet", "host"] if facts.holds_this_machine else ["fleet"],

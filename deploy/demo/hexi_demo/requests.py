@@ -1,18 +1,14 @@
-"""What teams submit: a seeded mix of the six templates, or the public openb trace."""
+"""What teams submit: a seeded mix of the six templates, and real processes."""
 
 from __future__ import annotations
 
-import csv
 import random
 from collections.abc import Iterator
-from itertools import cycle
-from pathlib import Path
 
 from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import workload_pb2
 
 TENANTS = ("public-service", "university", "render-farm", "model-lab")
-OPENB_PODS = "openb_pod_list_default.csv"
 # Template, weight, tenant, priority, (least, most) simulated minutes.
 MIX = (
     (workload_pb2.TEMPLATE_PUBLIC_SERVICE, 20, "public-service", 500, (20, 90)),
@@ -68,36 +64,6 @@ def _resources(
         accelerator_milli=milli % 1_000,
         accelerator_models=models,
     )
-
-
-def openb(folder: Path, rng: random.Random) -> Iterator[Submission]:
-    """The pods of the openb trace in shuffled order, over and over; model names are dropped.
-
-    Raises:
-        SystemExit: the folder lacks the trace.
-    """
-    path = folder / OPENB_PODS
-    if not path.is_file():
-        raise SystemExit(f"TRACE: expected {OPENB_PODS} in {folder}, was not there")
-    with path.open(newline="", encoding="utf-8") as file:
-        pods = list(csv.DictReader(file))
-    rng.shuffle(pods)
-    for pod in cycle(pods):
-        count, milli = int(pod["num_gpu"]), int(pod["gpu_milli"])
-        spec = workload_pb2.WorkloadSpec(
-            name=pod["name"],
-            template=workload_pb2.TEMPLATE_INFERENCE if count else workload_pb2.TEMPLATE_RENDER,
-            replicas=1,
-            priority=100,
-            duration_s=60 * rng.randint(4, 40),
-            resources=common_pb2.Resources(
-                cpu_milli=max(1, int(pod["cpu_milli"])),
-                memory_mib=int(pod["memory_mib"]),
-                accelerators=count,
-                accelerator_milli=milli % 1_000 if count == 1 else 0,
-            ),
-        )
-        yield rng.choice(TENANTS), spec
 
 
 def on_this_machine(number: int, rng: random.Random) -> Submission:

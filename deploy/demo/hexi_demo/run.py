@@ -15,8 +15,8 @@ from hexi_kit.signing import fingerprint
 from hexi_local import LocalHexi, LocalOptions
 from rich.console import Console
 
-from hexi_demo import identities, kills, requests, setup, verdict
-from hexi_demo.agents import Agents
+from hexi_demo import identities, kills, openb, requests, setup, verdict
+from hexi_demo.agents import Agents, Fleet
 from hexi_demo.assault import Assault
 from hexi_demo.doors import Doors
 from hexi_demo.live import LiveView
@@ -69,7 +69,7 @@ async def run(
             LogTail(hexi.kafka, cast.of("supervisor"), WATCHED, watch.apply).run()
         )
         stack.callback(tail.cancel)
-        agents = Agents(hexi, state_dir, options.servers, options.seed)
+        agents = Agents(hexi, state_dir, _fleet(options))
         stage = Stage(options, hexi, doors, cast, view, watch, agents)
         await _open_province(stage)
         load = Load(doors, _submissions(options), options.rate)
@@ -106,10 +106,15 @@ async def _open_province(stage: Stage) -> None:
     await stage.agents.start()
 
 
+def _fleet(options: DemoOptions) -> Fleet:
+    models = openb.models(options.trace) if options.trace else []
+    return Fleet(options.servers, options.seed, models)
+
+
 def _submissions(options: DemoOptions) -> Iterator[requests.Submission]:
     rng = seeded(options.seed)
     if options.trace is not None:
-        return requests.openb(options.trace, rng)
+        return openb.submissions(options.trace, rng)
     return requests.generated(rng)
 
 

@@ -9,20 +9,46 @@ import yaml
 from hexi_kit.errors import InvalidArgument, Violation
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hexi_agent.domain.catalogue import CATALOGUE, Model
 from hexi_agent.sources.replay import ReplayMapping
 
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
+class ModelConfig(BaseModel):
+    """One server model of a simulated site; `share` is its weight among the racks."""
+
+    model_config = _STRICT
+
+    name: str = Field(pattern=IDENTIFIER)
+    share: int = Field(ge=1)
+    cpu_milli: int = Field(ge=1)
+    memory_mib: int = Field(ge=0)
+    accelerator: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,64}$")
+    accelerators: int = Field(0, ge=0, le=64)
+    power_limit_w: int = Field(ge=1)
+    idle_w: int = Field(ge=0)
+    cpu_dynamic_w: int = Field(ge=0)
+    accelerator_dynamic_w: int = Field(0, ge=0)
+
+
 class FleetConfig(BaseModel):
-    """A simulated part of the site; this machine is not counted."""
+    """A simulated part of the site; this machine is not counted.
+
+    `models` says what stands in its racks instead of the built-in catalogue.
+    """
 
     model_config = _STRICT
 
     servers: int = Field(ge=0, le=100_000)
     seed: int = Field(1, ge=0)
     pue_milli: int = Field(1_200, ge=1_000, le=3_000)
+    models: tuple[ModelConfig, ...] = ()
+
+    @property
+    def catalogue(self) -> tuple[Model, ...]:
+        return tuple(Model(**model.model_dump()) for model in self.models) or CATALOGUE
 
 
 class ReplayConfig(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hexi.inventory.v1 import inventory_pb2
 
+from hexi_agent.domain.catalogue import CATALOGUE, Model
 from hexi_agent.domain.layout import Layout, lay_out
 from hexi_agent.machine import this_machine
 
@@ -18,8 +19,16 @@ def make_server_set(
     return server_set_of(make_layout(site_id, servers, seed=seed, host_server=host_server))
 
 
-def make_layout(site_id: str, servers: int, *, seed: int, host_server: bool) -> Layout:
-    return lay_out(site_id, servers, seed, this_machine() if host_server else None)
+def make_layout(
+    site_id: str,
+    servers: int,
+    *,
+    seed: int,
+    host_server: bool,
+    catalogue: tuple[Model, ...] = CATALOGUE,
+) -> Layout:
+    host = this_machine() if host_server else None
+    return lay_out(site_id, servers, seed, host, catalogue)
 
 
 def server_set_of(layout: Layout) -> inventory_pb2.ServerSet:

@@ -180,8 +180,14 @@ class SiteAgent:
 def _layout(config: AgentConfig) -> Layout | None:
     if config.servers is not None:
         return None
-    servers = config.fleet.servers + int(config.host)
-    return make_layout(config.site_id, servers, seed=config.fleet.seed, host_server=config.host)
+    fleet = config.fleet
+    return make_layout(
+        config.site_id,
+        fleet.servers + int(config.host),
+        seed=fleet.seed,
+        host_server=config.host,
+        catalogue=fleet.catalogue,
+    )
 
 
 def _server_set(config: AgentConfig, layout: Layout | None) -> inventory_pb2.ServerSet:

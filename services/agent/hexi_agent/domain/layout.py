@@ -38,7 +38,13 @@ class Layout:
         return of_model[self.model_of]
 
 
-def lay_out(site_id: str, servers: int, seed: int, host: Model | None = None) -> Layout:
+def lay_out(
+    site_id: str,
+    servers: int,
+    seed: int,
+    host: Model | None = None,
+    catalogue: tuple[Model, ...] = CATALOGUE,
+) -> Layout:
     """Racks of one model each, in the shares of the catalogue, shuffled by the seed.
 
     The same arguments give the same layout. With `host` the last server is that machine.
@@ -47,8 +53,8 @@ def lay_out(site_id: str, servers: int, seed: int, host: Model | None = None) ->
         raise ValueError(f"servers: expected 1 to {SERVERS_MAX}, was {servers}")
     racks = -(-servers // SERVERS_PER_RACK)
     rack_of = np.arange(servers, dtype=np.int64) // SERVERS_PER_RACK
-    model_of = _rack_models(racks, seed)[rack_of]
-    models: tuple[Model, ...] = CATALOGUE
+    model_of = _rack_models(racks, seed, catalogue)[rack_of]
+    models = catalogue
     if host is not None:
         model_of[-1] = len(models)
         models = (*models, host)
@@ -56,13 +62,13 @@ def lay_out(site_id: str, servers: int, seed: int, host: Model | None = None) ->
     return Layout(site_id, names, models, rack_of, model_of, servers - 1 if host else -1)
 
 
-def _rack_models(racks: int, seed: int) -> Column:
+def _rack_models(racks: int, seed: int, catalogue: tuple[Model, ...]) -> Column:
     """Largest remainders: a small site has every model that its racks allow."""
-    shares = np.array([model.share for model in CATALOGUE], np.float64)
+    shares = np.array([model.share for model in catalogue], np.float64)
     wanted = shares / shares.sum() * racks
     counts = np.floor(wanted).astype(np.int64)
     by_remainder = np.argsort(counts - wanted, kind="stable")
     counts[by_remainder[: racks - int(counts.sum())]] += 1
-    models = np.repeat(np.arange(len(CATALOGUE), dtype=np.int64), counts)
+    models = np.repeat(np.arange(len(catalogue), dtype=np.int64), counts)
     np.random.default_rng(seed).shuffle(models)
     return models
