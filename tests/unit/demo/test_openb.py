@@ -1,4 +1,4 @@
-"""Goal: the trace's nodes and requests arrive as they are. Method: a trace of our own, three lines."""
+"""Goal: nodes and requests of the trace arrive as they are. Method: a small trace of our own."""
 
 import random
 
