@@ -8,7 +8,7 @@ from hexi_contracts import topics
 from hexi_kit import ids
 from hexi_kit.clock import SystemClock
 
-from tests.bench.bench_e2e import BATCH, SERVICES, Placements, submit
+from tests.bench.bench_e2e import BATCH, OUTSTANDING_MAX, SERVICES, Placements, submit
 from tests.bench.figures import show
 from tests.bench.province import Province, running
 
@@ -46,6 +46,7 @@ async def run() -> None:
         tail = province.tail([topics.SCHEDULER_PLACEMENT], placements.apply)
         await tail.caught_up.wait()
         for number in range(LIVE // BATCH):
+            await placed(placements, number * BATCH - OUTSTANDING_MAX)
             await submit(province, BATCH, f"live-{number}")
         await placed(placements, LIVE)
         took = [

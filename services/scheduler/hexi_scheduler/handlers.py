@@ -9,13 +9,16 @@ from hexi.scheduler.v1 import place_pb2, route_pb2, scheduler_service_pb2, workl
 from hexi_contracts import topics
 from hexi_kit import ids
 from hexi_kit.clock import Clock
-from hexi_kit.errors import FailedPrecondition, NotFound
+from hexi_kit.errors import FailedPrecondition, NotFound, ResourceExhausted
 from hexi_kit.kafka.record import Outgoing
 
 from hexi_scheduler.ports import Publisher, Workloads
 
 BATCH_WORKLOADS_MAX = 500
 BATCH_BYTES_MAX = 700_000
+# Ten seconds of work at the rate we promise; beyond it the sender waits, not the log.
+UNDECIDED_MAX = 50_000
+RETRY_AFTER_MS = 500
 OVER = (
     workload_pb2.WORKLOAD_STATE_ENDED,
     workload_pb2.WORKLOAD_STATE_REFUSED,
@@ -41,6 +44,8 @@ async def submit(
     Returns only when the broker has every part. A caller who gets no answer asks again with the
     same key: what was already there is the same workload.
     """
+    if desk.workloads.undecided + len(request.workloads) > UNDECIDED_MAX:
+        raise ResourceExhausted("ROUTE is behind: too much is undecided", RETRY_AFTER_MS)
     now_ms = desk.clock.now_ms()
     batch = ids.derive("workloads", request.tenant_id, request.idempotency_key)
     workloads = [
@@ -65,8 +70,8 @@ async def submit(
         )
         for part in parts(workloads)
     ]
-    desk.workloads.note_submitted(workloads)
     await desk.publisher.send_all(events)
+    desk.workloads.note_submitted(workloads)
     return [workload.workload_id for workload in workloads]
 
 

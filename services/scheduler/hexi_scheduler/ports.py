@@ -34,6 +34,9 @@ class PlacementChanges(Protocol):
 class Workloads(Protocol):
     """What a reader can ask about workloads."""
 
+    @property
+    def undecided(self) -> int: ...
+
     def note_submitted(self, workloads: Iterable[workload_pb2.Workload]) -> None: ...
 
     def get(self, workload_id: str) -> scheduler_service_pb2.WorkloadView | None: ...

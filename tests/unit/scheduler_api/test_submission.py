@@ -4,7 +4,7 @@ import pytest
 from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import scheduler_service_pb2, workload_pb2
 from hexi_contracts import topics
-from hexi_kit.errors import InvalidArgument
+from hexi_kit.errors import InvalidArgument, ResourceExhausted
 from hexi_kit.kafka.record import Outgoing
 from hexi_kit.testing.clock import ManualClock
 from hexi_scheduler import handlers, wire_api
@@ -111,6 +111,20 @@ def test_a_bad_spec_is_refused_with_its_field(bad, field):
         wire_api.check_submission(request(bad))
 
     assert field in {violation.field for violation in refused.value.violations}
+
+
+async def test_who_submits_faster_than_route_decides_is_told_to_wait():
+    counter, outbox = desk()
+    full = handlers.UNDECIDED_MAX // 100
+    for number in range(100):
+        await handlers.submit(counter, request(*[spec()] * full, key=f"k{number}"), "")
+    sent = len(outbox.events)
+
+    with pytest.raises(ResourceExhausted) as refused:
+        await handlers.submit(counter, request(spec(), key="more"), "")
+
+    assert refused.value.retry_after_ms > 0
+    assert len(outbox.events) == sent
 
 
 def test_a_good_batch_passes_and_keeps_its_names():

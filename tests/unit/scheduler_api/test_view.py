@@ -94,12 +94,14 @@ def test_pages_walk_a_tenants_workloads_once_each():
     assert seen == names
 
 
-def test_only_so_many_submissions_are_remembered():
-    view = WorkloadView(submitted_max=2)
+def test_what_is_undecided_is_counted_until_its_decision_is_read_back():
+    view = WorkloadView()
+    view.note_submitted([workload(f"w{n}") for n in range(3)])
 
-    view.note_submitted([workload(f"w{n}") for n in range(5)])
+    view.apply_route("w1", routed("w1"))
+    view.note_submitted([workload("w1")])
 
-    assert [view.get(f"w{n}") is not None for n in range(5)] == [False] * 3 + [True] * 2
+    assert view.undecided == 2
 
 
 def test_records_that_are_no_workloads_are_not_taken_for_one():

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from google.protobuf.message import Message
 from hexi_contracts.topic import Topic
 
 from hexi_kit.clock import Clock
+from hexi_kit.errors import Unavailable
 from hexi_kit.identity import Identity
 from hexi_kit.kafka.codec import encode, event_headers
 from hexi_kit.kafka.connection import client_options
@@ -69,7 +71,11 @@ class EventProducer:
         await self.send_all([Outgoing(topic, key, message, event_id, partition, traceparent)])
 
     async def send_all(self, events: Iterable[Outgoing]) -> None:
-        """Publish many and return when the broker has them all."""
+        """Publish many and return when the broker has them all.
+
+        Raises:
+            Unavailable: the broker did not take them in time; some may be on the log.
+        """
         now_ms = self._clock.now_ms()
         parts: dict[Partition, list[Raw]] = {}
         for event in events:
@@ -86,7 +92,10 @@ class EventProducer:
         await self._deliver({raw.partition: records})
 
     async def _deliver(self, parts: Mapping[Partition, list[Raw]]) -> None:
-        await asyncio.gather(*(self._lane(p).send(records) for p, records in parts.items()))
+        try:
+            await asyncio.gather(*(self._lane(p).send(records) for p, records in parts.items()))
+        except KafkaError as error:
+            raise Unavailable(f"the log does not answer: {error!r}") from error
 
     def _lane(self, partition: Partition) -> Lane:
         if self._producer is None:

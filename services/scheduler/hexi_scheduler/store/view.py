@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from hexi.scheduler.v1 import place_pb2, route_pb2, scheduler_service_pb2, workload_pb2
@@ -20,13 +20,12 @@ _VISIBLE = {
 class WorkloadView:
     """Newest record of every workload and placement; a lookup costs one or two decodes.
 
-    A workload is known from its submission on: `note_submitted` remembers the newest
-    `submitted_max` until their first decision is read back.
+    A workload is known from its submission on: `note_submitted` remembers it until its first
+    decision is read back. Who submits asks `undecided` first, so that this stays bounded.
     """
 
-    def __init__(self, submitted_max: int = 50_000) -> None:
-        self._submitted: OrderedDict[str, workload_pb2.Workload] = OrderedDict()
-        self._submitted_max = submitted_max
+    def __init__(self) -> None:
+        self._submitted: dict[str, workload_pb2.Workload] = {}
         self._routes: dict[str, bytes] = {}
         self._placements: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         self._by_tenant: defaultdict[str, dict[str, None]] = defaultdict(dict)
@@ -36,8 +35,11 @@ class WorkloadView:
         for workload in workloads:
             if workload.workload_id not in self._routes:
                 self._submitted[workload.workload_id] = workload
-        while len(self._submitted) > self._submitted_max:
-            self._submitted.popitem(last=False)
+
+    @property
+    def undecided(self) -> int:
+        """Workloads that were submitted here and have no decision yet."""
+        return len(self._submitted)
 
     def apply_route(self, key: str, value: bytes | None) -> None:
         if key.startswith(_NOT_WORKLOADS):
