@@ -22,7 +22,7 @@ SATURATED_S = 60.0
 BATCH, SUBMITTERS, BACK_PRESSURE_S = 500, 2, 0.01
 # Submitted and not yet placed: enough to keep everybody busy, not a queue of minutes.
 OUTSTANDING_MAX = 10_000
-STEADY_S, STEADY_WARM_S, STEADY_RATE, STEADY_BATCH = 30.0, 5.0, 1_000, 20
+STEADY_S, STEADY_WARM_S, STEADY_RATE, STEADY_BATCH = 60.0, 20.0, 1_000, 20
 SETTLE_S = 10.0
 
 clock = SystemClock()
