@@ -14,6 +14,7 @@ from tests.bench.figures import show
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "first placement"
 DURATION_S = 30
+SHOWN_LINES = 30
 
 
 def first_placement_s(checkout: Path, environment: dict[str, str]) -> float:
@@ -21,7 +22,7 @@ def first_placement_s(checkout: Path, environment: dict[str, str]) -> float:
     clock = SystemClock()
     began_s = clock.real_monotonic_s()
     variables = {**os.environ, "DURATION": str(DURATION_S), "TERM": "dumb", **environment}
-    found = -1.0
+    found, said = -1.0, list[str]()
     with subprocess.Popen(
         ["./task", "demo"],
         cwd=checkout,
@@ -31,8 +32,11 @@ def first_placement_s(checkout: Path, environment: dict[str, str]) -> float:
         stderr=subprocess.STDOUT,
     ) as demo:
         for line in demo.stdout or ():
+            said.append(line)
             if MARK in line and found < 0:
                 found = clock.real_monotonic_s() - began_s
+    if found < 0:
+        raise SystemExit("no placement; the demo said:\n" + "".join(said[-SHOWN_LINES:]))
     return found
 
 
