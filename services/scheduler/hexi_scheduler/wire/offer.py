@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from hexi.scheduler.v1 import route_pb2
 
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.workload import FLEET
 
+OFFERS_MAX = 1_024
+
 
 def offer(message: route_pb2.SiteState) -> SiteOffer:
     """What a site state says."""
+    return _offer(message.SerializeToString(deterministic=True))
+
+
+# Every partition of ROUTE hears the same states: the first reads them for all.
+@lru_cache(maxsize=OFFERS_MAX)
+def _offer(body: bytes) -> SiteOffer:
+    message = route_pb2.SiteState.FromString(body)
     standing = SiteStanding(
         message.admitted,
         message.region,
@@ -24,7 +35,6 @@ def offer(message: route_pb2.SiteState) -> SiteOffer:
         LeaseOffer(x.lease_id, x.tenant_id, x.class_id, x.units_free, x.price_micro_yuan)
         for x in message.leases
     )
-    body = message.SerializeToString(deterministic=True)
     return SiteOffer(
         message.site_id,
         message.revision,
