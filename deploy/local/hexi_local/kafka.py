@@ -48,6 +48,7 @@ class EmbeddedKafka:
         self._files = KafkaFiles(state_dir / "kafka")
         self._authority = LocalAuthority(pki)
         self._ports: tuple[int, int] | None = None
+        self._answered = False
         self._aot_fresh: Path | None = None
         self.child: Child | None = None
         self.on_spawn: Callable[[], None] = lambda: None
@@ -65,7 +66,9 @@ class EmbeddedKafka:
 
     async def start(self) -> None:
         """Return when the broker answers and the rights of the contracts are in force."""
-        self._ports = self._ports or _two_ports()
+        # Somebody may take a port before the broker does; once clients know ours it stays.
+        if self._ports is None or not self._answered:
+            self._ports = _two_ports()
         # Blocking work goes to a thread; the child itself must not be started in one.
         jars = await asyncio.to_thread(classpath)
         self._files.write(self._ports, self.identity(BROKER), [BROKER, SUPERVISOR])
@@ -80,6 +83,7 @@ class EmbeddedKafka:
             failure = self.child.failure(f"was not ready in {START_TIMEOUT_S:.0f} s")
             await self.child.stop()
             raise failure from None
+        self._answered = True
 
     async def stop(self) -> None:
         if self.child is not None:

@@ -2,6 +2,7 @@
 real signals, and a look at the process table afterwards."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import subprocess
@@ -208,7 +209,9 @@ def up_killed_up_and_down(options: LocalOptions) -> None:
     psutil.wait_procs([supervisor])
     for one in servers:
         assert one is not None
-        psutil.wait_procs([psutil.Process(one.pid)] if one.is_running() else [], timeout=30)
+        # It may be gone between one look and the next.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.wait_procs([psutil.Process(one.pid)], timeout=30)
     assert not any(one.is_running() for one in servers if one is not None)
 
     again = hexi_local(options, "up", "--detach", "--profile", "servers")

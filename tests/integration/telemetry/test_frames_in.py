@@ -18,7 +18,12 @@ from hexi_kit.rpc.status import from_rpc_error
 
 pytestmark = pytest.mark.integration
 
-QUARTER_MS = 900_000
+QUARTER_MS, HOUR_MS = 900_000, 3_600_000
+
+
+def first_quarter_ms(maker) -> int:
+    """The first quarter of the last whole hour: no hour ends with it, whatever the time is now."""
+    return maker.now_ms // HOUR_MS * HOUR_MS - HOUR_MS
 
 
 def sequences(signed: list[telemetry_pb2.SignedFrame]) -> list[int]:
@@ -176,7 +181,7 @@ async def test_a_quarter_of_an_hour_becomes_energy_and_pue(world) -> None:
     await world.start()
     maker = world.maker()
     session = await world.open(maker)
-    start_ms = maker.now_ms // QUARTER_MS * QUARTER_MS - 2 * QUARTER_MS
+    start_ms = first_quarter_ms(maker)
     frames = []
     for step in range(1, 98):
         maker.now_ms = start_ms + step * 10_000
@@ -205,7 +210,7 @@ async def test_a_late_frame_restates_its_quarter(world) -> None:
     await world.start()
     maker = world.maker()
     session = await world.open(maker)
-    start_ms = maker.now_ms // QUARTER_MS * QUARTER_MS - 2 * QUARTER_MS
+    start_ms = first_quarter_ms(maker)
     for step in (1, 2, 97):
         maker.now_ms = start_ms + step * 10_000
         await session.push(maker.frame())
