@@ -9,7 +9,6 @@ import grpc.aio
 from hexi.inventory.v1 import inventory_service_pb2_grpc as inventory
 from hexi.marketplace.v1 import marketplace_service_pb2_grpc as marketplace
 from hexi.scheduler.v1 import scheduler_service_pb2_grpc as scheduler
-from hexi.security.v1 import security_service_pb2_grpc as security
 from hexi.settlement.v1 import settlement_service_pb2_grpc as settlement
 from hexi_kit.rpc.channel import open_channel
 
@@ -43,6 +42,3 @@ class Doors:
 
     async def settlement(self, name: str) -> settlement.SettlementServiceAsyncStub:
         return settlement.SettlementServiceStub(await self._channel("settlement", name))
-
-    async def security(self, name: str) -> security.SecurityServiceAsyncStub:
-        return security.SecurityServiceStub(await self._channel("security-monitor", name))

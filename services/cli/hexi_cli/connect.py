@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import grpc
 from hexi_kit.identity import Identity
@@ -55,4 +55,31 @@ class Connection:
             self.identity.authority(), self.identity.key(), self.identity.certificate()
         )
         options = [("grpc.ssl_target_name_override", "localhost")]
-        return make(grpc.secure_channel(self.addresses[service], credentials, options))
+        channel = grpc.secure_channel(self.addresses[service], credentials, options)
+        return make(grpc.intercept_channel(channel, _WithDeadline()))
+
+
+class _Details(NamedTuple):
+    """What gRPC reads of a call; it asks for the fields by name."""
+
+    method: str
+    timeout: float | None
+    metadata: Any
+    credentials: Any
+    wait_for_ready: Any
+    compression: Any
+
+
+class _WithDeadline(grpc.UnaryUnaryClientInterceptor):  # type: ignore[type-arg] # generic only in stubs
+    """Services refuse calls without a deadline; a person waits no longer than this."""
+
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        timed = _Details(
+            details.method,
+            details.timeout or CALL_TIMEOUT_S,
+            details.metadata,
+            details.credentials,
+            details.wait_for_ready,
+            details.compression,
+        )
+        return continuation(timed, request)

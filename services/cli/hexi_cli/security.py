@@ -28,7 +28,7 @@ class Step(StrEnum):
 
 
 def security(state: State) -> SecurityServiceStub:
-    return state.stub("security-monitor", SecurityServiceStub)
+    return state.stub("security_monitor", SecurityServiceStub)
 
 
 @incidents.command("list")
