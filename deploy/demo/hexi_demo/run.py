@@ -61,7 +61,7 @@ async def run(
     watch = Watch()
     async with AsyncExitStack() as stack:
         view = stack.enter_context(LiveView(console, watch))
-        view.say("starting a broker, a database and seven services …")
+        view.say("starting a broker, a database and six services …")
         hexi = await stack.enter_async_context(LocalHexi(local))
         cast = identities.issue(state_dir / "pki")
         doors = Doors(hexi.addresses, cast, stack)
