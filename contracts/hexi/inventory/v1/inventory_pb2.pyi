@@ -165,6 +165,11 @@ class Site(_message.Message):
     LATENCIES_FIELD_NUMBER: _builtins.int
     COMMISSIONED_ON_FIELD_NUMBER: _builtins.int
     AGENT_FINGERPRINTS_FIELD_NUMBER: _builtins.int
+    PUE_MILLI_BY_HOUR_FIELD_NUMBER: _builtins.int
+    CARBON_G_PER_KWH_BY_HOUR_FIELD_NUMBER: _builtins.int
+    LATITUDE_E6_FIELD_NUMBER: _builtins.int
+    LONGITUDE_E6_FIELD_NUMBER: _builtins.int
+    MAINTENANCE_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     name_zh: _builtins.str
     name_en: _builtins.str
@@ -185,6 +190,8 @@ class Site(_message.Message):
     state_owned_cloud: _builtins.bool
     carbon_g_per_kwh: _builtins.int
     commissioned_on: _builtins.str
+    latitude_e6: _builtins.int
+    longitude_e6: _builtins.int
     @_builtins.property
     def contact(self) -> Global___Contact: ...
     @_builtins.property
@@ -195,6 +202,16 @@ class Site(_message.Message):
     def agent_fingerprints(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """SHA-256 of the agent certificates bound to this site, hex."""
 
+    @_builtins.property
+    def pue_milli_by_hour(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """By hour of the day in Asia/Shanghai, 24 values; empty means the flat value above at all hours."""
+
+    @_builtins.property
+    def carbon_g_per_kwh_by_hour(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of the mix the site has contracted."""
+
+    @_builtins.property
+    def maintenance(self) -> _containers.RepeatedCompositeFieldContainer[Global___Maintenance]: ...
     def __init__(
         self,
         *,
@@ -221,14 +238,50 @@ class Site(_message.Message):
         latencies: _abc.Iterable[Global___Latency] | None = ...,
         commissioned_on: _builtins.str = ...,
         agent_fingerprints: _abc.Iterable[_builtins.str] | None = ...,
+        pue_milli_by_hour: _abc.Iterable[_builtins.int] | None = ...,
+        carbon_g_per_kwh_by_hour: _abc.Iterable[_builtins.int] | None = ...,
+        latitude_e6: _builtins.int = ...,
+        longitude_e6: _builtins.int = ...,
+        maintenance: _abc.Iterable[Global___Maintenance] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_fingerprints", b"agent_fingerprints", "carbon_g_per_kwh", b"carbon_g_per_kwh", "cluster", b"cluster", "commissioned_on", b"commissioned_on", "contact", b"contact", "design_power_w", b"design_power_w", "existing", b"existing", "green_grade", b"green_grade", "hub", b"hub", "latencies", b"latencies", "name_en", b"name_en", "name_zh", b"name_zh", "operator", b"operator", "prices", b"prices", "pue_milli", b"pue_milli", "rack_power_w", b"rack_power_w", "racks_in_use", b"racks_in_use", "region", b"region", "security_grade", b"security_grade", "site_id", b"site_id", "standard_racks", b"standard_racks", "start_zone", b"start_zone", "state_owned_cloud", b"state_owned_cloud"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_fingerprints", b"agent_fingerprints", "carbon_g_per_kwh", b"carbon_g_per_kwh", "carbon_g_per_kwh_by_hour", b"carbon_g_per_kwh_by_hour", "cluster", b"cluster", "commissioned_on", b"commissioned_on", "contact", b"contact", "design_power_w", b"design_power_w", "existing", b"existing", "green_grade", b"green_grade", "hub", b"hub", "latencies", b"latencies", "latitude_e6", b"latitude_e6", "longitude_e6", b"longitude_e6", "maintenance", b"maintenance", "name_en", b"name_en", "name_zh", b"name_zh", "operator", b"operator", "prices", b"prices", "pue_milli", b"pue_milli", "pue_milli_by_hour", b"pue_milli_by_hour", "rack_power_w", b"rack_power_w", "racks_in_use", b"racks_in_use", "region", b"region", "security_grade", b"security_grade", "site_id", b"site_id", "standard_racks", b"standard_racks", "start_zone", b"start_zone", "state_owned_cloud", b"state_owned_cloud"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Site: _TypeAlias = Site  # noqa: Y015
+
+@_typing.final
+class Maintenance(_message.Message):
+    """A window in which the racks take no work and run none; no racks means the whole site."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINDOW_ID_FIELD_NUMBER: _builtins.int
+    START_MS_FIELD_NUMBER: _builtins.int
+    END_MS_FIELD_NUMBER: _builtins.int
+    RACKS_FIELD_NUMBER: _builtins.int
+    window_id: _builtins.str
+    start_ms: _builtins.int
+    end_ms: _builtins.int
+    @_builtins.property
+    def racks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        window_id: _builtins.str = ...,
+        start_ms: _builtins.int = ...,
+        end_ms: _builtins.int = ...,
+        racks: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ms", b"end_ms", "racks", b"racks", "start_ms", b"start_ms", "window_id", b"window_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Maintenance: _TypeAlias = Maintenance  # noqa: Y015
 
 @_typing.final
 class ServerSet(_message.Message):
@@ -250,6 +303,9 @@ class ServerSet(_message.Message):
     POWER_LIMIT_W_FIELD_NUMBER: _builtins.int
     EXECUTORS_FIELD_NUMBER: _builtins.int
     EXECUTOR_INDEX_FIELD_NUMBER: _builtins.int
+    FEEDS_FIELD_NUMBER: _builtins.int
+    FEED_INDEX_FIELD_NUMBER: _builtins.int
+    RACK_POWER_LIMIT_W_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     revision: _builtins.int
     @_builtins.property
@@ -280,6 +336,16 @@ class ServerSet(_message.Message):
 
     @_builtins.property
     def executor_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def feeds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Power feed of each rack: index into feeds, in the order of racks; empty means one feed."""
+
+    @_builtins.property
+    def feed_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def rack_power_limit_w(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Power limit of each rack in the order of racks; empty means none is declared."""
+
     def __init__(
         self,
         *,
@@ -297,10 +363,13 @@ class ServerSet(_message.Message):
         power_limit_w: _abc.Iterable[_builtins.int] | None = ...,
         executors: _abc.Iterable[_builtins.str] | None = ...,
         executor_index: _abc.Iterable[_builtins.int] | None = ...,
+        feeds: _abc.Iterable[_builtins.str] | None = ...,
+        feed_index: _abc.Iterable[_builtins.int] | None = ...,
+        rack_power_limit_w: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accelerator_index", b"accelerator_index", "accelerator_models", b"accelerator_models", "accelerators", b"accelerators", "cpu_milli", b"cpu_milli", "executor_index", b"executor_index", "executors", b"executors", "memory_mib", b"memory_mib", "model_index", b"model_index", "models", b"models", "power_limit_w", b"power_limit_w", "rack_index", b"rack_index", "racks", b"racks", "revision", b"revision", "site_id", b"site_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accelerator_index", b"accelerator_index", "accelerator_models", b"accelerator_models", "accelerators", b"accelerators", "cpu_milli", b"cpu_milli", "executor_index", b"executor_index", "executors", b"executors", "feed_index", b"feed_index", "feeds", b"feeds", "memory_mib", b"memory_mib", "model_index", b"model_index", "models", b"models", "power_limit_w", b"power_limit_w", "rack_index", b"rack_index", "rack_power_limit_w", b"rack_power_limit_w", "racks", b"racks", "revision", b"revision", "site_id", b"site_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

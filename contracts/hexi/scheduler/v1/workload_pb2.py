@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from hexi.common.v1 import common_pb2 as hexi_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hexi/scheduler/v1/workload.proto\x12\x11hexi.scheduler.v1\x1a\x1bhexi/common/v1/common.proto\"\xa7\x01\n\x07\x43ommand\x12\x0c\n\x04\x61rgv\x18\x01 \x03(\t\x12@\n\x0b\x65nvironment\x18\x02 \x03(\x0b\x32+.hexi.scheduler.v1.Command.EnvironmentEntry\x12\x18\n\x10output_bytes_max\x18\x03 \x01(\r\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa9\x01\n\x0b\x43onstraints\x12\x10\n\x08site_ids\x18\x01 \x03(\t\x12\x0f\n\x07regions\x18\x02 \x03(\t\x12\x19\n\x11state_owned_cloud\x18\x03 \x01(\x08\x12\x1a\n\x12security_grade_min\x18\x04 \x01(\r\x12\x16\n\x0elatency_region\x18\x05 \x01(\t\x12\x16\n\x0elatency_us_max\x18\x06 \x01(\r\x12\x10\n\x08\x65xecutor\x18\x07 \x01(\t\"\xdb\x02\n\x0cWorkloadSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x08template\x18\x02 \x01(\x0e\x32\x1b.hexi.scheduler.v1.Template\x12,\n\tresources\x18\x03 \x01(\x0b\x32\x19.hexi.common.v1.Resources\x12\x10\n\x08replicas\x18\x04 \x01(\r\x12\x10\n\x08priority\x18\x05 \x01(\r\x12\x33\n\x0b\x63onstraints\x18\x06 \x01(\x0b\x32\x1e.hexi.scheduler.v1.Constraints\x12+\n\x07\x63ommand\x18\x07 \x01(\x0b\x32\x1a.hexi.scheduler.v1.Command\x12\x16\n\x0e\x64uration_s_max\x18\x08 \x01(\r\x12\x1c\n\x14price_micro_yuan_max\x18\t \x01(\x03\x12\x10\n\x08lease_id\x18\n \x01(\t\x12\x12\n\nduration_s\x18\x0b \x01(\r\"\x8f\x01\n\x08Workload\x12\x13\n\x0bworkload_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12-\n\x04spec\x18\x03 \x01(\x0b\x32\x1f.hexi.scheduler.v1.WorkloadSpec\x12\x17\n\x0fsubmitted_at_ms\x18\x04 \x01(\x03\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"M\n\x0b\x46ilterCount\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x15\n\rsites_removed\x18\x02 \x01(\r\x12\x17\n\x0fservers_removed\x18\x03 \x01(\x04\"o\n\x06WhyNot\x12/\n\x07\x66ilters\x18\x01 \x03(\x0b\x32\x1e.hexi.scheduler.v1.FilterCount\x12\r\n\x05sites\x18\x02 \x01(\r\x12\x0f\n\x07servers\x18\x03 \x01(\x04\x12\x14\n\x0cnearest_miss\x18\x04 \x01(\t*\xab\x01\n\x08Template\x12\x18\n\x14TEMPLATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eTEMPLATE_STORE\x10\x01\x12\x13\n\x0fTEMPLATE_RENDER\x10\x02\x12\x12\n\x0eTEMPLATE_TRAIN\x10\x03\x12\x13\n\x0fTEMPLATE_BACKUP\x10\x04\x12\x16\n\x12TEMPLATE_INFERENCE\x10\x05\x12\x1b\n\x17TEMPLATE_PUBLIC_SERVICE\x10\x06*\x8f\x02\n\rWorkloadState\x12\x1e\n\x1aWORKLOAD_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18WORKLOAD_STATE_SUBMITTED\x10\x01\x12\x1a\n\x16WORKLOAD_STATE_WAITING\x10\x02\x12\x19\n\x15WORKLOAD_STATE_ROUTED\x10\x03\x12\x1a\n\x16WORKLOAD_STATE_REFUSED\x10\x04\x12\x19\n\x15WORKLOAD_STATE_PLACED\x10\x05\x12\x1a\n\x16WORKLOAD_STATE_RUNNING\x10\x06\x12\x18\n\x14WORKLOAD_STATE_ENDED\x10\x07\x12\x1c\n\x18WORKLOAD_STATE_CANCELLED\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hexi/scheduler/v1/workload.proto\x12\x11hexi.scheduler.v1\x1a\x1bhexi/common/v1/common.proto\":\n\x05Mount\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x11\n\tread_only\x18\x03 \x01(\x08\"\xfb\x01\n\x07\x43ommand\x12\x0c\n\x04\x61rgv\x18\x01 \x03(\t\x12@\n\x0b\x65nvironment\x18\x02 \x03(\x0b\x32+.hexi.scheduler.v1.Command.EnvironmentEntry\x12\x18\n\x10output_bytes_max\x18\x03 \x01(\r\x12\r\n\x05image\x18\x04 \x01(\t\x12(\n\x06mounts\x18\x05 \x03(\x0b\x32\x18.hexi.scheduler.v1.Mount\x12\x19\n\x11working_directory\x18\x06 \x01(\t\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8e\x03\n\x0b\x43onstraints\x12\x10\n\x08site_ids\x18\x01 \x03(\t\x12\x0f\n\x07regions\x18\x02 \x03(\t\x12\x19\n\x11state_owned_cloud\x18\x03 \x01(\x08\x12\x1a\n\x12security_grade_min\x18\x04 \x01(\r\x12\x16\n\x0elatency_region\x18\x05 \x01(\t\x12\x16\n\x0elatency_us_max\x18\x06 \x01(\r\x12\x10\n\x08\x65xecutor\x18\x07 \x01(\t\x12\x18\n\x10tenant_isolation\x18\x08 \x01(\x08\x12\x15\n\rdomestic_only\x18\t \x01(\x08\x12\x1f\n\x17replicas_per_server_max\x18\n \x01(\r\x12\x1d\n\x15replicas_per_rack_max\x18\x0b \x01(\r\x12\x1d\n\x15replicas_per_feed_max\x18\x0c \x01(\r\x12\x1b\n\x13\x61nti_affinity_group\x18\r \x01(\t\x12\x17\n\x0f\x64istance_km_min\x18\x0e \x01(\r\x12\x1d\n\x15\x64istance_from_site_id\x18\x0f \x01(\t\"\'\n\x05Input\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\"\x95\x04\n\x0cWorkloadSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x08template\x18\x02 \x01(\x0e\x32\x1b.hexi.scheduler.v1.Template\x12,\n\tresources\x18\x03 \x01(\x0b\x32\x19.hexi.common.v1.Resources\x12\x10\n\x08replicas\x18\x04 \x01(\r\x12\x10\n\x08priority\x18\x05 \x01(\r\x12\x33\n\x0b\x63onstraints\x18\x06 \x01(\x0b\x32\x1e.hexi.scheduler.v1.Constraints\x12+\n\x07\x63ommand\x18\x07 \x01(\x0b\x32\x1a.hexi.scheduler.v1.Command\x12\x16\n\x0e\x64uration_s_max\x18\x08 \x01(\r\x12\x1c\n\x14price_micro_yuan_max\x18\t \x01(\x03\x12\x10\n\x08lease_id\x18\n \x01(\t\x12\x12\n\nduration_s\x18\x0b \x01(\r\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x0c \x01(\x03\x12\x15\n\rnot_before_ms\x18\r \x01(\x03\x12\x15\n\rinterruptible\x18\x0e \x01(\x08\x12\x1d\n\x15\x63heckpoint_interval_s\x18\x0f \x01(\r\x12(\n\x06inputs\x18\x10 \x03(\x0b\x32\x18.hexi.scheduler.v1.Input\x12\x14\n\x0coutput_bytes\x18\x11 \x01(\x04\x12\x16\n\x0eoutput_site_id\x18\x12 \x01(\t\"\x8f\x01\n\x08Workload\x12\x13\n\x0bworkload_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12-\n\x04spec\x18\x03 \x01(\x0b\x32\x1f.hexi.scheduler.v1.WorkloadSpec\x12\x17\n\x0fsubmitted_at_ms\x18\x04 \x01(\x03\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"M\n\x0b\x46ilterCount\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x15\n\rsites_removed\x18\x02 \x01(\r\x12\x17\n\x0fservers_removed\x18\x03 \x01(\x04\"o\n\x06WhyNot\x12/\n\x07\x66ilters\x18\x01 \x03(\x0b\x32\x1e.hexi.scheduler.v1.FilterCount\x12\r\n\x05sites\x18\x02 \x01(\r\x12\x0f\n\x07servers\x18\x03 \x01(\x04\x12\x14\n\x0cnearest_miss\x18\x04 \x01(\t*\xab\x01\n\x08Template\x12\x18\n\x14TEMPLATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eTEMPLATE_STORE\x10\x01\x12\x13\n\x0fTEMPLATE_RENDER\x10\x02\x12\x12\n\x0eTEMPLATE_TRAIN\x10\x03\x12\x13\n\x0fTEMPLATE_BACKUP\x10\x04\x12\x16\n\x12TEMPLATE_INFERENCE\x10\x05\x12\x1b\n\x17TEMPLATE_PUBLIC_SERVICE\x10\x06*\x8f\x02\n\rWorkloadState\x12\x1e\n\x1aWORKLOAD_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18WORKLOAD_STATE_SUBMITTED\x10\x01\x12\x1a\n\x16WORKLOAD_STATE_WAITING\x10\x02\x12\x19\n\x15WORKLOAD_STATE_ROUTED\x10\x03\x12\x1a\n\x16WORKLOAD_STATE_REFUSED\x10\x04\x12\x19\n\x15WORKLOAD_STATE_PLACED\x10\x05\x12\x1a\n\x16WORKLOAD_STATE_RUNNING\x10\x06\x12\x18\n\x14WORKLOAD_STATE_ENDED\x10\x07\x12\x1c\n\x18WORKLOAD_STATE_CANCELLED\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,22 +34,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COMMAND_ENVIRONMENTENTRY']._loaded_options = None
   _globals['_COMMAND_ENVIRONMENTENTRY']._serialized_options = b'8\001'
-  _globals['_TEMPLATE']._serialized_start=1115
-  _globals['_TEMPLATE']._serialized_end=1286
-  _globals['_WORKLOADSTATE']._serialized_start=1289
-  _globals['_WORKLOADSTATE']._serialized_end=1560
-  _globals['_COMMAND']._serialized_start=85
-  _globals['_COMMAND']._serialized_end=252
-  _globals['_COMMAND_ENVIRONMENTENTRY']._serialized_start=202
-  _globals['_COMMAND_ENVIRONMENTENTRY']._serialized_end=252
-  _globals['_CONSTRAINTS']._serialized_start=255
-  _globals['_CONSTRAINTS']._serialized_end=424
-  _globals['_WORKLOADSPEC']._serialized_start=427
-  _globals['_WORKLOADSPEC']._serialized_end=774
-  _globals['_WORKLOAD']._serialized_start=777
-  _globals['_WORKLOAD']._serialized_end=920
-  _globals['_FILTERCOUNT']._serialized_start=922
-  _globals['_FILTERCOUNT']._serialized_end=999
-  _globals['_WHYNOT']._serialized_start=1001
-  _globals['_WHYNOT']._serialized_end=1112
+  _globals['_TEMPLATE']._serialized_start=1715
+  _globals['_TEMPLATE']._serialized_end=1886
+  _globals['_WORKLOADSTATE']._serialized_start=1889
+  _globals['_WORKLOADSTATE']._serialized_end=2160
+  _globals['_MOUNT']._serialized_start=84
+  _globals['_MOUNT']._serialized_end=142
+  _globals['_COMMAND']._serialized_start=145
+  _globals['_COMMAND']._serialized_end=396
+  _globals['_COMMAND_ENVIRONMENTENTRY']._serialized_start=346
+  _globals['_COMMAND_ENVIRONMENTENTRY']._serialized_end=396
+  _globals['_CONSTRAINTS']._serialized_start=399
+  _globals['_CONSTRAINTS']._serialized_end=797
+  _globals['_INPUT']._serialized_start=799
+  _globals['_INPUT']._serialized_end=838
+  _globals['_WORKLOADSPEC']._serialized_start=841
+  _globals['_WORKLOADSPEC']._serialized_end=1374
+  _globals['_WORKLOAD']._serialized_start=1377
+  _globals['_WORKLOAD']._serialized_end=1520
+  _globals['_FILTERCOUNT']._serialized_start=1522
+  _globals['_FILTERCOUNT']._serialized_end=1599
+  _globals['_WHYNOT']._serialized_start=1601
+  _globals['_WHYNOT']._serialized_end=1712
 # @@protoc_insertion_point(module_scope)

@@ -78,9 +78,35 @@ WORKLOAD_STATE_CANCELLED: WorkloadState.ValueType  # 8
 Global___WorkloadState: _TypeAlias = WorkloadState  # noqa: Y015
 
 @_typing.final
-class Command(_message.Message):
+class Mount(_message.Message):
     """What really runs. Empty argv means "a process of the fleet", which simulated sites run."""
 
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    READ_ONLY_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """Named in the agent's configuration: a workload can not reach what a site did not offer."""
+    target: _builtins.str
+    read_only: _builtins.bool
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        target: _builtins.str = ...,
+        read_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_only", b"read_only", "source", b"source", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Mount: _TypeAlias = Mount  # noqa: Y015
+
+@_typing.final
+class Command(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
@@ -106,21 +132,32 @@ class Command(_message.Message):
     ARGV_FIELD_NUMBER: _builtins.int
     ENVIRONMENT_FIELD_NUMBER: _builtins.int
     OUTPUT_BYTES_MAX_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    MOUNTS_FIELD_NUMBER: _builtins.int
+    WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
     output_bytes_max: _builtins.int
+    image: _builtins.str
+    """Container image; executors without containers refuse it."""
+    working_directory: _builtins.str
     @_builtins.property
     def argv(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def mounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Mount]: ...
     def __init__(
         self,
         *,
         argv: _abc.Iterable[_builtins.str] | None = ...,
         environment: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         output_bytes_max: _builtins.int = ...,
+        image: _builtins.str = ...,
+        mounts: _abc.Iterable[Global___Mount] | None = ...,
+        working_directory: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "environment", b"environment", "output_bytes_max", b"output_bytes_max"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "environment", b"environment", "image", b"image", "mounts", b"mounts", "output_bytes_max", b"output_bytes_max", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -139,11 +176,32 @@ class Constraints(_message.Message):
     LATENCY_REGION_FIELD_NUMBER: _builtins.int
     LATENCY_US_MAX_FIELD_NUMBER: _builtins.int
     EXECUTOR_FIELD_NUMBER: _builtins.int
+    TENANT_ISOLATION_FIELD_NUMBER: _builtins.int
+    DOMESTIC_ONLY_FIELD_NUMBER: _builtins.int
+    REPLICAS_PER_SERVER_MAX_FIELD_NUMBER: _builtins.int
+    REPLICAS_PER_RACK_MAX_FIELD_NUMBER: _builtins.int
+    REPLICAS_PER_FEED_MAX_FIELD_NUMBER: _builtins.int
+    ANTI_AFFINITY_GROUP_FIELD_NUMBER: _builtins.int
+    DISTANCE_KM_MIN_FIELD_NUMBER: _builtins.int
+    DISTANCE_FROM_SITE_ID_FIELD_NUMBER: _builtins.int
     state_owned_cloud: _builtins.bool
     security_grade_min: _builtins.int
     latency_region: _builtins.str
     latency_us_max: _builtins.int
     executor: _builtins.str
+    tenant_isolation: _builtins.bool
+    """No server is shared with another tenant."""
+    domestic_only: _builtins.bool
+    """Only classes that the policy names domestic."""
+    replicas_per_server_max: _builtins.int
+    """Most replicas on one server, in one rack, behind one power feed; 0 means any number."""
+    replicas_per_rack_max: _builtins.int
+    replicas_per_feed_max: _builtins.int
+    anti_affinity_group: _builtins.str
+    """Workloads of one tenant and group never share a server."""
+    distance_km_min: _builtins.int
+    """Not nearer than this to a site that keeps the first copy."""
+    distance_from_site_id: _builtins.str
     @_builtins.property
     def site_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -158,14 +216,46 @@ class Constraints(_message.Message):
         latency_region: _builtins.str = ...,
         latency_us_max: _builtins.int = ...,
         executor: _builtins.str = ...,
+        tenant_isolation: _builtins.bool = ...,
+        domestic_only: _builtins.bool = ...,
+        replicas_per_server_max: _builtins.int = ...,
+        replicas_per_rack_max: _builtins.int = ...,
+        replicas_per_feed_max: _builtins.int = ...,
+        anti_affinity_group: _builtins.str = ...,
+        distance_km_min: _builtins.int = ...,
+        distance_from_site_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["executor", b"executor", "latency_region", b"latency_region", "latency_us_max", b"latency_us_max", "regions", b"regions", "security_grade_min", b"security_grade_min", "site_ids", b"site_ids", "state_owned_cloud", b"state_owned_cloud"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anti_affinity_group", b"anti_affinity_group", "distance_from_site_id", b"distance_from_site_id", "distance_km_min", b"distance_km_min", "domestic_only", b"domestic_only", "executor", b"executor", "latency_region", b"latency_region", "latency_us_max", b"latency_us_max", "regions", b"regions", "replicas_per_feed_max", b"replicas_per_feed_max", "replicas_per_rack_max", b"replicas_per_rack_max", "replicas_per_server_max", b"replicas_per_server_max", "security_grade_min", b"security_grade_min", "site_ids", b"site_ids", "state_owned_cloud", b"state_owned_cloud", "tenant_isolation", b"tenant_isolation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Constraints: _TypeAlias = Constraints  # noqa: Y015
+
+@_typing.final
+class Input(_message.Message):
+    """Bytes that lie at a site and must reach wherever the workload runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    site_id: _builtins.str
+    bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        site_id: _builtins.str = ...,
+        bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "site_id", b"site_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Input: _TypeAlias = Input  # noqa: Y015
 
 @_typing.final
 class WorkloadSpec(_message.Message):
@@ -184,6 +274,13 @@ class WorkloadSpec(_message.Message):
     PRICE_MICRO_YUAN_MAX_FIELD_NUMBER: _builtins.int
     LEASE_ID_FIELD_NUMBER: _builtins.int
     DURATION_S_FIELD_NUMBER: _builtins.int
+    DEADLINE_MS_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_MS_FIELD_NUMBER: _builtins.int
+    INTERRUPTIBLE_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_INTERVAL_S_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    OUTPUT_BYTES_FIELD_NUMBER: _builtins.int
+    OUTPUT_SITE_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     template: Global___Template.ValueType
     replicas: _builtins.int
@@ -197,12 +294,24 @@ class WorkloadSpec(_message.Message):
     """Runs inside this lease's capacity and price."""
     duration_s: _builtins.int
     """Expected run time of a simulated process, seconds."""
+    deadline_ms: _builtins.int
+    """It must have ended by then; 0 means no deadline. Until then its start may be shifted."""
+    not_before_ms: _builtins.int
+    """It does not start before; 0 means at once."""
+    interruptible: _builtins.bool
+    """It may be stopped and run again, from its last checkpoint where it makes some."""
+    checkpoint_interval_s: _builtins.int
+    output_bytes: _builtins.int
+    """Bytes to be moved to `output_site_id` when it has ended."""
+    output_site_id: _builtins.str
     @_builtins.property
     def resources(self) -> _common_pb2.Resources: ...
     @_builtins.property
     def constraints(self) -> Global___Constraints: ...
     @_builtins.property
     def command(self) -> Global___Command: ...
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Input]: ...
     def __init__(
         self,
         *,
@@ -217,10 +326,17 @@ class WorkloadSpec(_message.Message):
         price_micro_yuan_max: _builtins.int = ...,
         lease_id: _builtins.str = ...,
         duration_s: _builtins.int = ...,
+        deadline_ms: _builtins.int = ...,
+        not_before_ms: _builtins.int = ...,
+        interruptible: _builtins.bool = ...,
+        checkpoint_interval_s: _builtins.int = ...,
+        inputs: _abc.Iterable[Global___Input] | None = ...,
+        output_bytes: _builtins.int = ...,
+        output_site_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "constraints", b"constraints", "resources", b"resources"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "constraints", b"constraints", "duration_s", b"duration_s", "duration_s_max", b"duration_s_max", "lease_id", b"lease_id", "name", b"name", "price_micro_yuan_max", b"price_micro_yuan_max", "priority", b"priority", "replicas", b"replicas", "resources", b"resources", "template", b"template"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint_interval_s", b"checkpoint_interval_s", "command", b"command", "constraints", b"constraints", "deadline_ms", b"deadline_ms", "duration_s", b"duration_s", "duration_s_max", b"duration_s_max", "inputs", b"inputs", "interruptible", b"interruptible", "lease_id", b"lease_id", "name", b"name", "not_before_ms", b"not_before_ms", "output_bytes", b"output_bytes", "output_site_id", b"output_site_id", "price_micro_yuan_max", b"price_micro_yuan_max", "priority", b"priority", "replicas", b"replicas", "resources", b"resources", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -37,6 +37,14 @@ class Constraints(NamedTuple):
     latency_region: str = ""
     latency_us_max: int = 0
     executor: str = FLEET
+    tenant_isolation: bool = False
+    domestic_only: bool = False
+    replicas_per_server_max: int = 0
+    replicas_per_rack_max: int = 0
+    replicas_per_feed_max: int = 0
+    anti_affinity_group: str = ""
+    distance_km_min: int = 0
+    distance_from_site_id: str = ""
 
 
 class Demand(NamedTuple):
@@ -47,6 +55,9 @@ class Demand(NamedTuple):
     constraints: Constraints = Constraints()
     price_micro_yuan_max: int = 0
     lease_id: str = ""
+    inputs: tuple[tuple[str, int], ...] = ()  # site, bytes
+    output_bytes: int = 0
+    output_site_id: str = ""
 
     @property
     def units(self) -> int:
@@ -72,3 +83,8 @@ class Workload(NamedTuple):
     submitted_at_ms: int = 0
     traceparent: str = ""
     body: bytes = b""
+    template: int = 0
+    deadline_ms: int = 0
+    not_before_ms: int = 0
+    interruptible: bool = False
+    checkpoint_interval_s: int = 0

@@ -18,12 +18,16 @@ from hexi_scheduler.domain.workload import (
 
 DEMANDS_MAX = 20_000
 
+_Data = tuple[tuple[tuple[str, int], ...], int, str]
+_Key = tuple[bytes, bytes, int, int, str, bool, _Data]
+_NO_DATA: _Data = ((), 0, "")
+
 
 class WorkloadReader:
     """Reads workloads; equal demands become one object, since few shapes make most of the work."""
 
     def __init__(self) -> None:
-        self._demands: dict[tuple[bytes, bytes, int, int, str, bool], Demand] = {}
+        self._demands: dict[_Key, Demand] = {}
 
     def read(self, message: workload_pb2.Workload) -> Workload:
         spec = message.spec
@@ -36,6 +40,11 @@ class WorkloadReader:
             message.submitted_at_ms,
             message.traceparent,
             message.SerializeToString(deterministic=True),
+            spec.template,
+            spec.deadline_ms,
+            spec.not_before_ms,
+            spec.interruptible,
+            spec.checkpoint_interval_s,
         )
 
     def demand(self, spec: workload_pb2.WorkloadSpec) -> Demand:
@@ -46,6 +55,7 @@ class WorkloadReader:
             spec.price_micro_yuan_max,
             spec.lease_id,
             bool(spec.command.argv),
+            _data(spec),
         )
         found = self._demands.get(key)
         if found is None:
@@ -64,7 +74,15 @@ def _demand(spec: workload_pb2.WorkloadSpec) -> Demand:
         _constraints(spec.constraints, executor),
         spec.price_micro_yuan_max,
         spec.lease_id,
+        *_data(spec),
     )
+
+
+def _data(spec: workload_pb2.WorkloadSpec) -> _Data:
+    if not spec.inputs and not spec.output_bytes:
+        return _NO_DATA
+    inputs = tuple(sorted((i.site_id, i.bytes) for i in spec.inputs))
+    return inputs, spec.output_bytes, spec.output_site_id
 
 
 def _resources(asked: common_pb2.Resources) -> Resources:
@@ -87,6 +105,14 @@ def _constraints(asked: workload_pb2.Constraints, executor: str) -> Constraints:
         asked.latency_region,
         asked.latency_us_max,
         executor,
+        asked.tenant_isolation,
+        asked.domestic_only,
+        asked.replicas_per_server_max,
+        asked.replicas_per_rack_max,
+        asked.replicas_per_feed_max,
+        asked.anti_affinity_group,
+        asked.distance_km_min,
+        asked.distance_from_site_id,
     )
 
 
