@@ -43,7 +43,7 @@ def document(topics: list[TopicSource]) -> dict[str, object]:
     for topic in topics:
         for service in topic.producers:
             operations[f"{service}.sends.{topic.constant}"] = operation(topic, "send")
-        for service in topic.consumers:
+        for service in (*topic.consumers, *topic.readers):
             operations[f"{service}.receives.{topic.constant}"] = operation(topic, "receive")
     headers = {name: {"type": "string"} for name in CLOUD_EVENT_HEADERS.split()}
     return {

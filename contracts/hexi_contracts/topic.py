@@ -13,6 +13,7 @@ class Topic:
     """One topic of `contracts/topics`.
 
     `message` is None for OCSF JSON; `retention_ms` -1 keeps for ever; `compaction_lag_ms` 0: unset.
+    `readers` may look and leave no trace: no group, no dead letter.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Topic:
     owner: str
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
+    readers: tuple[str, ...] = ()
 
     @property
     def ce_type(self) -> str:

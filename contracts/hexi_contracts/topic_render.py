@@ -38,6 +38,8 @@ def constant(topic: TopicSource, modules: dict[str, str]) -> str:
         "producers": topic.producers,
         "consumers": topic.consumers,
     }
+    if topic.readers:
+        fields["readers"] = topic.readers
     body = "".join(f"    {key}={value},\n" for key, value in fields.items())
     return f"{topic.constant} = Topic(\n{body})\n".replace("'", '"')
 

@@ -19,6 +19,7 @@ from pydantic import (
 Service = Literal[
     "inventory", "telemetry", "scheduler", "marketplace", "settlement", "security-monitor"
 ]
+Reader = Literal["replay"]
 SPAN_MS = {"h": 3_600_000, "d": 86_400_000}
 
 
@@ -55,6 +56,7 @@ class TopicSource(BaseModel):
     dead_letter: str
     producers: Services
     consumers: Services
+    readers: tuple[Reader, ...] = ()
     retention: SpanMs | None = None
     compaction_lag: SpanMs | None = None
 

@@ -122,6 +122,7 @@ SCHEDULER_COMMAND = Topic(
     owner="scheduler",
     producers=("scheduler",),
     consumers=("scheduler",),
+    readers=("replay",),
 )
 
 SCHEDULER_PLACEMENT = Topic(
@@ -136,6 +137,7 @@ SCHEDULER_PLACEMENT = Topic(
     owner="scheduler",
     producers=("scheduler",),
     consumers=("scheduler",),
+    readers=("replay",),
 )
 
 SCHEDULER_REQUEST = Topic(
@@ -150,6 +152,7 @@ SCHEDULER_REQUEST = Topic(
     owner="scheduler",
     producers=("scheduler",),
     consumers=("scheduler",),
+    readers=("replay",),
 )
 
 SCHEDULER_ROUTE = Topic(
@@ -164,6 +167,7 @@ SCHEDULER_ROUTE = Topic(
     owner="scheduler",
     producers=("scheduler",),
     consumers=("scheduler",),
+    readers=("replay",),
 )
 
 SCHEDULER_SITE_STATE = Topic(

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ["inventory", "telemetry", "scheduler", "marketplace", "settlement", "security_monitor"]
 PACKAGES = [f"hexi_{name}" for name in (*SERVICES, "kit", "contracts", "agent", "cli")]
-PACKAGES += ["hexi_local", "hexi_demo"]
+PACKAGES += ["hexi_local", "hexi_demo", "hexi_sim"]
 
 # Each: a file put into the sound house, and the contract that must refuse it.
 BROKEN = {

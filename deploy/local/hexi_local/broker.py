@@ -55,6 +55,8 @@ def rights_of(topics: Iterable[Topic]) -> list[Right]:
             rights |= _on_topic(topic.name, service, READ)
             if topic.dead_letter:
                 rights |= _on_topic(topic.dead_letter, service, WRITE, READ)
+        for reader in topic.readers:
+            rights |= _on_topic(topic.name, reader, READ)
     for service in services:
         rights |= {(GROUP, service, PREFIXED, service, one) for one in (READ, DESCRIBE)}
         rights.add((CLUSTER, "kafka-cluster", LITERAL, service, IDEMPOTENT_WRITE))

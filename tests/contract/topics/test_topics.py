@@ -65,6 +65,7 @@ def test_a_site_has_one_partition_in_every_topic_that_is_keyed_by_site():
         {"dead_letter": "scheduler.dlq"},
         {"producers": []},
         {"consumers": ["strangers"]},
+        {"readers": ["strangers"]},
         {"message_bytes_max": 1},
         {"colour": "red"},
         {"description": None},

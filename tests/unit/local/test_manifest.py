@@ -65,6 +65,7 @@ def test_rights_follow_the_contract_of_a_topic() -> None:
         owner="a",
         producers=("a",),
         consumers=("c",),
+        readers=("r",),
     )
 
     rights = {(kind, name, who, operation) for kind, name, _, who, operation in rights_of([topic])}
@@ -76,3 +77,5 @@ def test_rights_follow_the_contract_of_a_topic() -> None:
     assert (GROUP, "c", "c", READ) in rights
     assert (TOPIC, "a.b.v1", "c", WRITE) not in rights
     assert (GROUP, "a", "c", READ) not in rights
+    assert (TOPIC, "a.b.v1", "r", READ) in rights
+    assert not [one for one in rights if one[2] == "r" and (one[0] != TOPIC or one[3] == WRITE)]

@@ -1,0 +1,1 @@
+"""Replay of what the scheduler decided, and a province on simulated time."""
