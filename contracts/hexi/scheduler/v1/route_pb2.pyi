@@ -240,6 +240,131 @@ class LeaseCapacity(_message.Message):
 Global___LeaseCapacity: _TypeAlias = LeaseCapacity  # noqa: Y015
 
 @_typing.final
+class Position(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LATITUDE_E6_FIELD_NUMBER: _builtins.int
+    LONGITUDE_E6_FIELD_NUMBER: _builtins.int
+    latitude_e6: _builtins.int
+    longitude_e6: _builtins.int
+    def __init__(
+        self,
+        *,
+        latitude_e6: _builtins.int = ...,
+        longitude_e6: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["latitude_e6", b"latitude_e6", "longitude_e6", b"longitude_e6"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Position: _TypeAlias = Position  # noqa: Y015
+
+@_typing.final
+class TenantUse(_message.Message):
+    """What live work of one tenant takes in a site; also what the site has in all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    CPU_MILLI_FIELD_NUMBER: _builtins.int
+    MEMORY_MIB_FIELD_NUMBER: _builtins.int
+    ACCELERATOR_MILLI_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    cpu_milli: _builtins.int
+    memory_mib: _builtins.int
+    accelerator_milli: _builtins.int
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        cpu_milli: _builtins.int = ...,
+        memory_mib: _builtins.int = ...,
+        accelerator_milli: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accelerator_milli", b"accelerator_milli", "cpu_milli", b"cpu_milli", "memory_mib", b"memory_mib", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TenantUse: _TypeAlias = TenantUse  # noqa: Y015
+
+@_typing.final
+class RankUse(_message.Message):
+    """What work of one priority class takes of one class of servers and could be made to give back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    EXECUTOR_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    CPU_MILLI_FIELD_NUMBER: _builtins.int
+    MEMORY_MIB_FIELD_NUMBER: _builtins.int
+    ACCELERATOR_MILLI_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    executor: _builtins.str
+    rank: _builtins.int
+    """Of the priority policy; 0: borrowed beyond a quota."""
+    cpu_milli: _builtins.int
+    memory_mib: _builtins.int
+    accelerator_milli: _builtins.int
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        executor: _builtins.str = ...,
+        rank: _builtins.int = ...,
+        cpu_milli: _builtins.int = ...,
+        memory_mib: _builtins.int = ...,
+        accelerator_milli: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accelerator_milli", b"accelerator_milli", "class_id", b"class_id", "cpu_milli", b"cpu_milli", "executor", b"executor", "memory_mib", b"memory_mib", "rank", b"rank"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RankUse: _TypeAlias = RankUse  # noqa: Y015
+
+@_typing.final
+class Backfill(_message.Message):
+    """What is free on servers kept for a claim: for work that has ended by `until_ms`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    EXECUTOR_FIELD_NUMBER: _builtins.int
+    UNTIL_MS_FIELD_NUMBER: _builtins.int
+    CPU_MILLI_FIELD_NUMBER: _builtins.int
+    MEMORY_MIB_FIELD_NUMBER: _builtins.int
+    ACCELERATOR_MILLI_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    executor: _builtins.str
+    until_ms: _builtins.int
+    cpu_milli: _builtins.int
+    memory_mib: _builtins.int
+    accelerator_milli: _builtins.int
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        executor: _builtins.str = ...,
+        until_ms: _builtins.int = ...,
+        cpu_milli: _builtins.int = ...,
+        memory_mib: _builtins.int = ...,
+        accelerator_milli: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accelerator_milli", b"accelerator_milli", "class_id", b"class_id", "cpu_milli", b"cpu_milli", "executor", b"executor", "memory_mib", b"memory_mib", "until_ms", b"until_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Backfill: _TypeAlias = Backfill  # noqa: Y015
+
+@_typing.final
 class SiteState(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -277,6 +402,16 @@ class SiteState(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     EXECUTOR_CLASSES_FIELD_NUMBER: _builtins.int
     LEASES_FIELD_NUMBER: _builtins.int
+    PUE_MILLI_BY_HOUR_FIELD_NUMBER: _builtins.int
+    CARBON_G_PER_KWH_BY_HOUR_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    HUB_FIELD_NUMBER: _builtins.int
+    FAILURE_PPM_FIELD_NUMBER: _builtins.int
+    USES_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    PREEMPTIBLE_FIELD_NUMBER: _builtins.int
+    BACKFILL_FIELD_NUMBER: _builtins.int
+    CLAIMS_FREE_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     server_set_revision: _builtins.int
     admitted: _builtins.bool
@@ -286,6 +421,11 @@ class SiteState(_message.Message):
     pue_milli: _builtins.int
     carbon_g_per_kwh: _builtins.int
     revision: _builtins.int
+    hub: _builtins.str
+    failure_ppm: _builtins.int
+    """Of a million runs that ended lately, how many failed to start or were evicted."""
+    claims_free: _builtins.int
+    """Claims the site would still take."""
     @_builtins.property
     def latency_us(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
     @_builtins.property
@@ -298,6 +438,24 @@ class SiteState(_message.Message):
 
     @_builtins.property
     def leases(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeaseCapacity]: ...
+    @_builtins.property
+    def pue_milli_by_hour(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """By hour of the day in Asia/Shanghai, 24 values; empty: the flat value above at all hours."""
+
+    @_builtins.property
+    def carbon_g_per_kwh_by_hour(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def position(self) -> Global___Position:
+        """Unset where the site has not said where it stands."""
+
+    @_builtins.property
+    def uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___TenantUse]: ...
+    @_builtins.property
+    def total(self) -> Global___TenantUse: ...
+    @_builtins.property
+    def preemptible(self) -> _containers.RepeatedCompositeFieldContainer[Global___RankUse]: ...
+    @_builtins.property
+    def backfill(self) -> _containers.RepeatedCompositeFieldContainer[Global___Backfill]: ...
     def __init__(
         self,
         *,
@@ -315,10 +473,20 @@ class SiteState(_message.Message):
         revision: _builtins.int = ...,
         executor_classes: _abc.Iterable[Global___ClassCapacity] | None = ...,
         leases: _abc.Iterable[Global___LeaseCapacity] | None = ...,
+        pue_milli_by_hour: _abc.Iterable[_builtins.int] | None = ...,
+        carbon_g_per_kwh_by_hour: _abc.Iterable[_builtins.int] | None = ...,
+        position: Global___Position | None = ...,
+        hub: _builtins.str = ...,
+        failure_ppm: _builtins.int = ...,
+        uses: _abc.Iterable[Global___TenantUse] | None = ...,
+        total: Global___TenantUse | None = ...,
+        preemptible: _abc.Iterable[Global___RankUse] | None = ...,
+        backfill: _abc.Iterable[Global___Backfill] | None = ...,
+        claims_free: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "carbon_g_per_kwh", b"carbon_g_per_kwh", "classes", b"classes", "executor_classes", b"executor_classes", "executors", b"executors", "latency_us", b"latency_us", "leases", b"leases", "pue_milli", b"pue_milli", "region", b"region", "revision", b"revision", "security_grade", b"security_grade", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "state_owned_cloud", b"state_owned_cloud"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "backfill", b"backfill", "carbon_g_per_kwh", b"carbon_g_per_kwh", "carbon_g_per_kwh_by_hour", b"carbon_g_per_kwh_by_hour", "claims_free", b"claims_free", "classes", b"classes", "executor_classes", b"executor_classes", "executors", b"executors", "failure_ppm", b"failure_ppm", "hub", b"hub", "latency_us", b"latency_us", "leases", b"leases", "position", b"position", "preemptible", b"preemptible", "pue_milli", b"pue_milli", "pue_milli_by_hour", b"pue_milli_by_hour", "region", b"region", "revision", b"revision", "security_grade", b"security_grade", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "state_owned_cloud", b"state_owned_cloud", "total", b"total", "uses", b"uses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -384,6 +552,33 @@ class Request(_message.Message):
 Global___Request: _TypeAlias = Request  # noqa: Y015
 
 @_typing.final
+class Deferral(_message.Message):
+    """It starts then rather than now: expected at that site, for so much less over its whole run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNTIL_MS_FIELD_NUMBER: _builtins.int
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    SAVING_MICRO_YUAN_FIELD_NUMBER: _builtins.int
+    until_ms: _builtins.int
+    site_id: _builtins.str
+    saving_micro_yuan: _builtins.int
+    def __init__(
+        self,
+        *,
+        until_ms: _builtins.int = ...,
+        site_id: _builtins.str = ...,
+        saving_micro_yuan: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saving_micro_yuan", b"saving_micro_yuan", "site_id", b"site_id", "until_ms", b"until_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Deferral: _TypeAlias = Deferral  # noqa: Y015
+
+@_typing.final
 class RouteDecided(_message.Message):
     """Value of scheduler.route.v1 under a workload id; a tombstone follows when the workload is over."""
 
@@ -402,6 +597,11 @@ class RouteDecided(_message.Message):
     SITES_TRIED_REVISIONS_FIELD_NUMBER: _builtins.int
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     CLASS_ID_FIELD_NUMBER: _builtins.int
+    DEFERRAL_FIELD_NUMBER: _builtins.int
+    PREEMPT_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    BORROWED_FIELD_NUMBER: _builtins.int
+    VOUCHER_ID_FIELD_NUMBER: _builtins.int
     state: _workload_pb2.WorkloadState.ValueType
     site_id: _builtins.str
     attempt: _builtins.int
@@ -412,6 +612,13 @@ class RouteDecided(_message.Message):
     cancel_requested: _builtins.bool
     class_id: _builtins.str
     """The class it was routed for."""
+    preempt: _builtins.bool
+    """The site was asked to evict lower classes for it, or to keep for it what frees up."""
+    claim: _builtins.bool
+    borrowed: _builtins.bool
+    """Beyond its tenant's quota."""
+    voucher_id: _builtins.str
+    """The voucher of the tenants' policy that pays part of it."""
     @_builtins.property
     def cause(self) -> _common_pb2.Cause: ...
     @_builtins.property
@@ -423,6 +630,10 @@ class RouteDecided(_message.Message):
     @_builtins.property
     def sites_tried_revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Of each site in sites_tried: the revision of its state when it declined."""
+
+    @_builtins.property
+    def deferral(self) -> Global___Deferral:
+        """Set while it waits for a better hour, or for its own."""
 
     def __init__(
         self,
@@ -440,10 +651,15 @@ class RouteDecided(_message.Message):
         sites_tried_revisions: _abc.Iterable[_builtins.int] | None = ...,
         cancel_requested: _builtins.bool = ...,
         class_id: _builtins.str = ...,
+        deferral: Global___Deferral | None = ...,
+        preempt: _builtins.bool = ...,
+        claim: _builtins.bool = ...,
+        borrowed: _builtins.bool = ...,
+        voucher_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "deferral", b"deferral", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cancel_requested", b"cancel_requested", "cause", b"cause", "class_id", b"class_id", "cost_micro_yuan", b"cost_micro_yuan", "decided_at_ms", b"decided_at_ms", "reason", b"reason", "site_id", b"site_id", "sites_tried", b"sites_tried", "sites_tried_revisions", b"sites_tried_revisions", "state", b"state", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "borrowed", b"borrowed", "cancel_requested", b"cancel_requested", "cause", b"cause", "claim", b"claim", "class_id", b"class_id", "cost_micro_yuan", b"cost_micro_yuan", "decided_at_ms", b"decided_at_ms", "deferral", b"deferral", "preempt", b"preempt", "reason", b"reason", "site_id", b"site_id", "sites_tried", b"sites_tried", "sites_tried_revisions", b"sites_tried_revisions", "state", b"state", "voucher_id", b"voucher_id", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
