@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from aiokafka import ConsumerRecord
 from hexi.common.v1 import common_pb2
@@ -22,9 +23,10 @@ SATURATED_S = 60.0
 BATCH, SUBMITTERS, BACK_PRESSURE_S = 500, 2, 0.01
 # Submitted and not yet placed: enough to keep everybody busy, not a queue of minutes.
 OUTSTANDING_MAX = 10_000
-STEADY_S, STEADY_WARM_S, STEADY_RATE, STEADY_BATCH = 60.0, 20.0, 1_000, 20
+STEADY_S, STEADY_WARM_S = 60.0, 20.0
 SETTLE_S = 10.0
 
+Specs = Callable[[int], list[workload_pb2.WorkloadSpec]]
 clock = SystemClock()
 
 
@@ -53,27 +55,35 @@ def batch(size: int) -> list[workload_pb2.WorkloadSpec]:
     return [spec] * size
 
 
-async def submit(province: Province, size: int, key: str) -> list[str]:
+async def submit(province: Province, key: str, specs: list[workload_pb2.WorkloadSpec]) -> list[str]:
     stub = await province.doors.scheduler(f"tenant-{TENANT}")
-    request = pb.SubmitWorkloadsRequest(
-        idempotency_key=key, tenant_id=TENANT, workloads=batch(size)
-    )
+    request = pb.SubmitWorkloadsRequest(idempotency_key=key, tenant_id=TENANT, workloads=specs)
     return list((await stub.SubmitWorkloads(request, timeout=60)).workload_ids)
 
 
-async def steady(province: Province, placements: Placements) -> None:
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is submitted, and how the figures are called."""
+
+    name: str
+    specs: Specs
+    rate: int = 1_000
+    batch: int = 20
+
+
+async def steady(province: Province, placements: Placements, load: Load) -> None:
     """A fixed rate: latency from the call of SubmitWorkloads to the record read back."""
     called: dict[str, float] = {}
     tasks: set[asyncio.Task[None]] = set()
 
     async def one(number: int) -> None:
         began_s = clock.real_monotonic_s()
-        for name in await submit(province, STEADY_BATCH, f"steady-{number}"):
+        for name in await submit(province, f"steady-{load.rate}-{number}", load.specs(load.batch)):
             called[ids.derive("placement", name, 1)] = began_s
 
     began_s = clock.real_monotonic_s()
-    for number in range(int(STEADY_S * STEADY_RATE / STEADY_BATCH)):
-        due_s = began_s + number * STEADY_BATCH / STEADY_RATE
+    for number in range(int(STEADY_S * load.rate / load.batch)):
+        due_s = began_s + number * load.batch / load.rate
         await clock.sleep(max(0.0, due_s - clock.real_monotonic_s()))
         tasks.add(asyncio.create_task(one(number)))
     await asyncio.gather(*tasks)
@@ -87,7 +97,7 @@ async def steady(province: Province, placements: Placements) -> None:
     unseen = sum(p not in placements.seen for p in called)
     for percent in (50, 90, 99):
         show(
-            f"e2e.latency_p{percent}_at_{STEADY_RATE}_per_s",
+            f"{load.name}.latency_p{percent}_at_{load.rate}_per_s",
             percentile(waits_ms, percent),
             "ms",
             workloads=len(waits_ms),
@@ -95,7 +105,7 @@ async def steady(province: Province, placements: Placements) -> None:
         )
 
 
-async def saturated(province: Province, placements: Placements) -> None:
+async def saturated(province: Province, placements: Placements, load: Load) -> None:
     """As fast as placements come back: the rate of placement records over a minute."""
     before = len(placements.seen)
     began_s = clock.real_monotonic_s()
@@ -108,14 +118,14 @@ async def saturated(province: Province, placements: Placements) -> None:
                 await clock.sleep(BACK_PRESSURE_S)
                 continue
             sent += BATCH
-            await submit(province, BATCH, f"saturated-{number}-{sent}")
+            await submit(province, f"saturated-{number}-{sent}", load.specs(BATCH))
 
     async with asyncio.TaskGroup() as group:
         for number in range(SUBMITTERS):
             group.create_task(submitter(number))
     placed = len(placements.seen) - before
     elapsed_s = clock.real_monotonic_s() - began_s
-    show("e2e.placements_per_s", placed / elapsed_s, "1/s", seconds=round(elapsed_s, 1))
+    show(f"{load.name}.placements_per_s", placed / elapsed_s, "1/s", seconds=round(elapsed_s, 1))
 
 
 async def run() -> None:
@@ -124,8 +134,9 @@ async def run() -> None:
         placements = Placements()
         tail = province.tail([topics.SCHEDULER_PLACEMENT], placements.apply)
         await tail.caught_up.wait()
-        await steady(province, placements)
-        await saturated(province, placements)
+        load = Load("e2e", batch)
+        await steady(province, placements, load)
+        await saturated(province, placements, load)
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ ROOT = HERE.parents[1]
 
 
 def names() -> list[str]:
-    return sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+    stems = (path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+    return sorted(stem.replace("_", "-") for stem in stems)
 
 
 def main(argv: list[str]) -> int:
@@ -22,7 +23,7 @@ def main(argv: list[str]) -> int:
         return 2
     sys.path.insert(0, str(ROOT))
     for name in wanted:
-        importlib.import_module(f"tests.bench.bench_{name}").main()
+        importlib.import_module(f"tests.bench.bench_{name.replace('-', '_')}").main()
     return 0
 
 
