@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from hexi.scheduler.v1 import route_pb2, workload_pb2
 from hexi.scheduler.v1 import scheduler_service_pb2 as pb
 
-from hexi_scheduler.domain.filters import latency_us, objections, suitable
+from hexi_scheduler.domain.atlas import Atlas
+from hexi_scheduler.domain.cost import stay_of, terms
+from hexi_scheduler.domain.filters import Around, objections, suitable
 from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.room import NOTHING, has_room
 from hexi_scheduler.domain.route_policy import RoutePolicy
-from hexi_scheduler.domain.workload import Demand
+from hexi_scheduler.domain.workload import Workload
 from hexi_scheduler.wire.offer import offer
 from hexi_scheduler.wire.workload import WorkloadReader
 
@@ -39,8 +41,13 @@ class Explainer:
         self, view: pb.WorkloadView, states: Iterable[route_pb2.SiteState]
     ) -> pb.ExplainWorkloadResponse:
         """The state in a sentence, the recorded why-not, and a verdict on every site."""
-        demand = self._reader.demand(view.workload.spec)
-        verdicts = [self._verdict(offer(s), demand, view.workload.tenant_id) for s in states]
+        workload = self._reader.read(view.workload)
+        offers = [offer(state) for state in states]
+        around = Around(Atlas(), self._policy.domestic_classes)
+        for site in offers:
+            around.atlas.put(site.site_id, site.standing.place)
+        at_ms = view.route.decided_at_ms
+        verdicts = [self._verdict(site, workload, around, at_ms) for site in offers]
         why = view.placement.why_not if view.placement.HasField("why_not") else view.route.why_not
         return pb.ExplainWorkloadResponse(
             state=view.state,
@@ -51,18 +58,18 @@ class Explainer:
             ),
         )
 
-    def _verdict(self, site: SiteOffer, demand: Demand, tenant_id: str) -> pb.SiteVerdict:
-        against = objections(site, demand, tenant_id)
-        region = demand.constraints.latency_region
-        distance_us = (latency_us(site, region) or 0) if region else 0
+    def _verdict(
+        self, site: SiteOffer, workload: Workload, around: Around, at_ms: int
+    ) -> pb.SiteVerdict:
+        demand, policy = workload.demand, self._policy.at(at_ms)
+        stay = stay_of(workload, policy, at_ms)
+        against = objections(site, demand, workload.tenant_id, around)
         choices = [
             (
-                self._policy.cost_micro_yuan(
-                    site.standing, choice.offer, choice.price_micro_yuan, distance_us
-                ),
+                terms(policy, around.atlas, site, choice, demand, stay).total,
                 has_room(choice, demand, NOTHING),
             )
-            for choice in suitable(site, demand, tenant_id)
+            for choice in suitable(site, demand, workload.tenant_id, around)
         ]
         if not against and not any(room for _, room in choices):
             against = [NO_ROOM]

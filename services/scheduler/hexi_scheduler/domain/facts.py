@@ -5,6 +5,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from hexi_scheduler.domain.atlas import Position
+from hexi_scheduler.domain.hours import ByHour
+
 
 class Condition(IntEnum):
     """Why a server takes no new work; numbers are those of the wire."""
@@ -28,6 +31,10 @@ class SiteFacts(NamedTuple):
     prices: tuple[tuple[str, int], ...] = ()
     latencies_us: tuple[tuple[str, int], ...] = ()
     body: bytes = b""
+    pue_milli_by_hour: ByHour = ()
+    carbon_g_per_kwh_by_hour: ByHour = ()
+    position: Position | None = None
+    hub: str = ""
 
     def price_of(self, class_id: str) -> int:
         return dict(self.prices).get(class_id, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from hexi_scheduler.domain.atlas import Atlas
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer
 from hexi_scheduler.domain.workload import FLEET, WHOLE, Demand
 
@@ -16,14 +17,26 @@ FILTERS = (
     "security_grade",
     "state_owned_cloud",
     "latency",
+    "distance",
     "executor",
     "model",
+    "domestic",
     "server_size",
     "lease",
     "price",
 )
 # What more capacity of the same kind can never mend.
-NEVER = frozenset({"model", "server_size"})
+NEVER = frozenset({"model", "domestic", "server_size"})
+
+
+class Around(NamedTuple):
+    """What a filter must know beyond the site: where all stand, and which classes are domestic."""
+
+    atlas: Atlas
+    domestic: tuple[str, ...] = ()
+
+
+NOTHING_AROUND = Around(Atlas())
 
 
 class Suitable(NamedTuple):
@@ -39,17 +52,21 @@ def latency_us(offer: SiteOffer, region: str) -> int | None:
     return dict(offer.standing.latencies_us).get(region)
 
 
-def objections(offer: SiteOffer, demand: Demand, tenant_id: str = "") -> list[str]:
+def objections(
+    offer: SiteOffer, demand: Demand, tenant_id: str = "", around: Around = NOTHING_AROUND
+) -> list[str]:
     """Names of all filters that remove the site, in their order."""
-    found = list(_standing_objections(offer, demand))
-    found.extend(_class_objections(offer, demand, tenant_id))
+    found = list(_standing_objections(offer, demand, around.atlas))
+    found.extend(_class_objections(offer, demand, tenant_id, around))
     return found
 
 
-def suitable(offer: SiteOffer, demand: Demand, tenant_id: str) -> list[Suitable]:
+def suitable(
+    offer: SiteOffer, demand: Demand, tenant_id: str, around: Around = NOTHING_AROUND
+) -> list[Suitable]:
     """Classes that could hold a replica when empty, at a price the demand bears."""
     found = []
-    for c in _large_enough(offer, demand):
+    for c in _large_enough(offer, demand, around):
         lease = lease_of(offer, demand, tenant_id, c)
         price = lease.price_micro_yuan if lease else c.price_micro_yuan
         if lease or not _too_dear(c, demand):
@@ -67,7 +84,22 @@ def lease_of(offer: SiteOffer, demand: Demand, tenant_id: str, c: ClassOffer) ->
     return None
 
 
-def _standing_objections(offer: SiteOffer, demand: Demand) -> Iterator[str]:
+def far_enough(site_id: str, demand: Demand, atlas: Atlas) -> bool:
+    """From the site of the first copy; a site that has not said where it stands is not."""
+    asked = demand.constraints
+    if not asked.distance_km_min:
+        return True
+    distance = atlas.distance_km(site_id, asked.distance_from_site_id)
+    return distance is not None and distance >= asked.distance_km_min
+
+
+def welcome(class_id: str, demand: Demand, around: Around) -> bool:
+    """A class of the wished kind, and a domestic one where only those will do."""
+    domestic = not demand.constraints.domestic_only or class_id in around.domestic
+    return domestic and demand.accepts_class(class_id)
+
+
+def _standing_objections(offer: SiteOffer, demand: Demand, atlas: Atlas) -> Iterator[str]:
     site, asked = offer.standing, demand.constraints
     if not site.admitted:
         yield "admission"
@@ -83,16 +115,23 @@ def _standing_objections(offer: SiteOffer, demand: Demand) -> Iterator[str]:
         measured = latency_us(offer, asked.latency_region)
         if measured is None or measured > asked.latency_us_max:
             yield "latency"
+    if not far_enough(offer.site_id, demand, atlas):
+        yield "distance"
 
 
-def _class_objections(offer: SiteOffer, demand: Demand, tenant_id: str) -> Iterator[str]:
+def _class_objections(
+    offer: SiteOffer, demand: Demand, tenant_id: str, around: Around
+) -> Iterator[str]:
     if not any(c.executor == demand.constraints.executor for c in offer.classes):
         yield "executor"
         return
     if not any(demand.accepts_class(c.class_id) for c in offer.classes):
         yield "model"
         return
-    fitting = list(_large_enough(offer, demand))
+    if not any(welcome(c.class_id, demand, around) for c in offer.classes):
+        yield "domestic"
+        return
+    fitting = list(_large_enough(offer, demand, around))
     if not fitting:
         yield "server_size"
     leased = any(lease_of(offer, demand, tenant_id, c) for c in fitting)
@@ -102,12 +141,12 @@ def _class_objections(offer: SiteOffer, demand: Demand, tenant_id: str) -> Itera
         yield "price"
 
 
-def _large_enough(offer: SiteOffer, demand: Demand) -> Iterator[ClassOffer]:
+def _large_enough(offer: SiteOffer, demand: Demand, around: Around) -> Iterator[ClassOffer]:
     asked = demand.resources
     for c in offer.classes:
         if (
             c.executor == demand.constraints.executor
-            and demand.accepts_class(c.class_id)
+            and welcome(c.class_id, demand, around)
             and c.cpu_milli_largest >= asked.cpu_milli
             and c.memory_mib_largest >= asked.memory_mib
             and c.accelerators_largest >= asked.accelerators

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hexi_scheduler.domain.atlas import Place, Position
+from hexi_scheduler.domain.hours import ByHour
 from hexi_scheduler.domain.workload import FLEET
 
 
@@ -46,6 +48,15 @@ class SiteStanding(NamedTuple):
     pue_milli: int = 0
     carbon_g_per_kwh: int = 0
     latencies_us: tuple[tuple[str, int], ...] = ()
+    pue_milli_by_hour: ByHour = ()
+    carbon_g_per_kwh_by_hour: ByHour = ()
+    position: Position | None = None
+    hub: str = ""
+    failure_ppm: int = 0
+
+    @property
+    def place(self) -> Place:
+        return Place(self.hub, self.position)
 
 
 class SiteOffer(NamedTuple):

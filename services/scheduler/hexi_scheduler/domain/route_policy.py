@@ -1,15 +1,12 @@
-"""What a site costs a demand, in micro-yuan per unit and slot, by dated weights."""
+"""What ROUTE weighs and by how much: one dated set of numbers, and those announced after it."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from hexi_scheduler.domain.offer import ClassOffer, SiteStanding
-from hexi_scheduler.domain.workload import GENERAL
-
-SLOT_S = 900
-WS_PER_KWH = 3_600_000
-PERCENT = 100
+from hexi_scheduler.domain.hours import SHANGHAI_H
+from hexi_scheduler.domain.workload import GENERAL, Workload
 
 
 class RoutePolicy(NamedTuple):
@@ -24,16 +21,29 @@ class RoutePolicy(NamedTuple):
     power_w_other: int
     unit_power_w: tuple[tuple[str, int], ...] = ()
     partitions: int = 16
+    data_micro_yuan_per_gb: int = 0
+    data_micro_yuan_per_gb_in_hub: int = 0
+    risk_loss_milli: int = 0  # of a run that fails, how much was for nothing
+    run_s_unknown: int = 3_600
+    defer_saving_milli_min: int = 0  # of what energy and carbon cost now
+    defer_margin_s: int = 0  # kept free before the latest start
+    domestic_classes: tuple[str, ...] = ()
+    later: tuple[RoutePolicy, ...] = ()
 
-    def cost_micro_yuan(
-        self, site: SiteStanding, offer: ClassOffer, price_micro_yuan: int, latency_us: int
-    ) -> int:
-        """Price, energy at the site's PUE, carbon of that energy, and distance where it counts."""
-        other = self.power_w_general if offer.class_id == GENERAL else self.power_w_other
-        power_w = dict(self.unit_power_w).get(offer.class_id, other)
-        energy_ws = power_w * SLOT_S * site.pue_milli // 1_000
-        energy = energy_ws * self.energy_micro_yuan_per_kwh // WS_PER_KWH
-        grams = energy_ws * site.carbon_g_per_kwh // WS_PER_KWH
-        carbon = grams * self.carbon_micro_yuan_per_kg // 1_000
-        distance = latency_us * self.latency_micro_yuan_per_ms // 1_000
-        return price_micro_yuan + energy + carbon + distance
+    def at(self, at_ms: int) -> RoutePolicy:
+        """The one in force then: a date begins at midnight in Shanghai."""
+        if not self.later:
+            return self
+        since_1970 = timedelta(milliseconds=at_ms, hours=SHANGHAI_H)
+        today = (datetime(1970, 1, 1, tzinfo=UTC) + since_1970).date().isoformat()
+        begun = [policy for policy in self.later if policy.effective_from <= today]
+        return begun[-1]._replace(partitions=self.partitions) if begun else self
+
+    def power_w(self, class_id: str) -> int:
+        """What one unit of the class burns when it works."""
+        other = self.power_w_general if class_id == GENERAL else self.power_w_other
+        return dict(self.unit_power_w).get(class_id, other)
+
+    def run_s(self, workload: Workload) -> int:
+        """How long it will run, as far as its team has said."""
+        return workload.duration_s or workload.duration_s_max or self.run_s_unknown

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 
-from hexi_scheduler.domain.filters import Suitable, latency_us, objections, suitable
+from hexi_scheduler.domain.atlas import Atlas
+from hexi_scheduler.domain.cost import stay_of, terms
+from hexi_scheduler.domain.filters import Around, Suitable, objections, suitable
 from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.room import NOTHING, Debit
 from hexi_scheduler.domain.route import Route, RouteForgotten, RouteState
@@ -24,6 +26,7 @@ class Router:
     def __init__(self, policy: RoutePolicy) -> None:
         self.policy = policy
         self.offers: dict[str, SiteOffer] = {}
+        self.around = Around(Atlas(), policy.domestic_classes)
         self.routes = Routes()
         self.finished: dict[str, int] = {}  # over since, in the order they ended
         self.waiting: list[tuple[int, int, str]] = []  # most urgent and oldest first
@@ -53,7 +56,7 @@ class Router:
         if found is None:
             if len(self._candidates) >= CANDIDATES_MAX:
                 self._candidates.clear()
-            ranked = self._rank(demand, workload.tenant_id)
+            ranked = self._rank(workload)
             found = self._candidates[key] = tuple(sorted(ranked, key=lambda c: c[:3]))
         return found
 
@@ -61,17 +64,15 @@ class Router:
         _, site_id, class_id, found = choice
         return self.debits.get((site_id, class_id, found.offer.executor), NOTHING)
 
-    def _rank(self, demand: Demand, tenant_id: str) -> list[Candidate]:
+    def _rank(self, workload: Workload) -> list[Candidate]:
         ranked = []
-        region = demand.constraints.latency_region
+        demand, tenant_id, around = workload.demand, workload.tenant_id, self.around
+        stay = stay_of(workload, self.policy, 0)
         for site_id, offer in self.offers.items():
-            if objections(offer, demand, tenant_id):
+            if objections(offer, demand, tenant_id, around):
                 continue
-            distance_us = (latency_us(offer, region) or 0) if region else 0
-            for found in suitable(offer, demand, tenant_id):
-                cost = self.policy.cost_micro_yuan(
-                    offer.standing, found.offer, found.price_micro_yuan, distance_us
-                )
+            for found in suitable(offer, demand, tenant_id, around):
+                cost = terms(self.policy, around.atlas, offer, found, demand, stay).total
                 ranked.append((cost, site_id, found.offer.class_id, found))
         return ranked
 
@@ -97,6 +98,7 @@ class Router:
     def _apply_offer(self, offer: SiteOffer) -> None:
         site_id = offer.site_id
         self.offers[site_id] = offer
+        self.around.atlas.put(site_id, offer.standing.place)
         for key in [key for key in self.debits if key[0] == site_id]:
             del self.debits[key]
         # The candidates carry what is free: they are ranked anew on first use.

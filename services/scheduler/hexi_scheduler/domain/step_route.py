@@ -121,7 +121,7 @@ def explain(router: Router, workload: Workload, tried: Tried) -> tuple[WhyNot, b
         offer = router.offers[site_id]
         size = sum(c.servers for c in offer.classes)
         total += size
-        against = objections(offer, demand, workload.tenant_id)
+        against = objections(offer, demand, workload.tenant_id, router.around)
         never = never and not NEVER.isdisjoint(against)
         held_back = "declined" if _declined(router, site_id, tried) else "room"
         first = against[0] if against else held_back

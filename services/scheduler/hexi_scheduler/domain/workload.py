@@ -88,3 +88,4 @@ class Workload(NamedTuple):
     not_before_ms: int = 0
     interruptible: bool = False
     checkpoint_interval_s: int = 0
+    duration_s: int = 0

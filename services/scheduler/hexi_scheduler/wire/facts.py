@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hexi.inventory.v1 import inventory_pb2
 from hexi_kit.errors import Poison
 
+from hexi_scheduler.domain.atlas import Position
 from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.workload import FLEET, GENERAL
 
@@ -24,7 +25,18 @@ def site_facts(message: inventory_pb2.SiteRecorded) -> SiteFacts:
         tuple(sorted((p.class_id, p.price_micro_yuan) for p in site.prices)),
         tuple(sorted((x.region, x.one_way_us) for x in site.latencies)),
         message.SerializeToString(deterministic=True),
+        tuple(site.pue_milli_by_hour),
+        tuple(site.carbon_g_per_kwh_by_hour),
+        _position(site),
+        site.hub,
     )
+
+
+def _position(site: inventory_pb2.Site) -> Position | None:
+    # Nobody builds in the Gulf of Guinea: zeros are a site that has not said.
+    if not site.latitude_e6 and not site.longitude_e6:
+        return None
+    return Position(site.latitude_e6, site.longitude_e6)
 
 
 def server_set(message: inventory_pb2.ServerSet) -> ServerSet:

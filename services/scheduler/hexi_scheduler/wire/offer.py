@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from hexi.scheduler.v1 import route_pb2
 
+from hexi_scheduler.domain.atlas import Position
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.workload import FLEET
 
@@ -29,6 +30,11 @@ def _offer(body: bytes) -> SiteOffer:
         message.pue_milli,
         message.carbon_g_per_kwh,
         tuple(sorted(message.latency_us.items())),
+        tuple(message.pue_milli_by_hour),
+        tuple(message.carbon_g_per_kwh_by_hour),
+        _position(message),
+        message.hub,
+        message.failure_ppm,
     )
     classes = [_class(c) for c in (*message.classes, *message.executor_classes)]
     leases = tuple(
@@ -59,6 +65,11 @@ def site_state(offered: SiteOffer) -> route_pb2.SiteState:
         pue_milli=standing.pue_milli,
         carbon_g_per_kwh=standing.carbon_g_per_kwh,
         latency_us=dict(standing.latencies_us),
+        pue_milli_by_hour=standing.pue_milli_by_hour,
+        carbon_g_per_kwh_by_hour=standing.carbon_g_per_kwh_by_hour,
+        position=_position_message(standing.position),
+        hub=standing.hub,
+        failure_ppm=standing.failure_ppm,
         classes=[_class_message(c) for c in offered.classes if c.executor == FLEET],
         executors=sorted({c.executor for c in offered.classes}),
         revision=offered.revision,
@@ -74,6 +85,16 @@ def site_state(offered: SiteOffer) -> route_pb2.SiteState:
             for x in offered.leases
         ],
     )
+
+
+def _position(message: route_pb2.SiteState) -> Position | None:
+    if not message.HasField("position"):
+        return None
+    return Position(message.position.latitude_e6, message.position.longitude_e6)
+
+
+def _position_message(position: Position | None) -> route_pb2.Position | None:
+    return None if position is None else route_pb2.Position(**position._asdict())
 
 
 def _class(message: route_pb2.ClassCapacity) -> ClassOffer:

@@ -45,6 +45,7 @@ class WorkloadReader:
             spec.not_before_ms,
             spec.interruptible,
             spec.checkpoint_interval_s,
+            spec.duration_s,
         )
 
     def demand(self, spec: workload_pb2.WorkloadSpec) -> Demand:

@@ -1,0 +1,110 @@
+"""What a unit of a demand costs in a site for one slot, term by term, in micro-yuan.
+
+This is the reference, one site at a time; `shelf` does the same sums for all sites at once.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hexi_scheduler.domain.atlas import Atlas
+from hexi_scheduler.domain.filters import Suitable, latency_us
+from hexi_scheduler.domain.hours import HOURS, at_all_hours, hour_of_day
+from hexi_scheduler.domain.offer import SiteOffer
+from hexi_scheduler.domain.route_policy import RoutePolicy
+from hexi_scheduler.domain.workload import Demand, Workload
+
+SLOT_S = 900
+WS_PER_KWH = 3_600_000
+BYTES_PER_GB = 10**9
+PPM = 1_000_000
+DATA_MICRO_YUAN_MAX = 10**12  # a million yuan a unit and slot: nobody moves that
+
+
+class CostTerms(NamedTuple):
+    """The parts of a cost; what is chosen is chosen by their sum."""
+
+    price: int = 0
+    energy: int = 0
+    carbon: int = 0
+    data: int = 0
+    latency: int = 0
+    risk: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(self)
+
+
+class Stay(NamedTuple):
+    """When a run would begin, and for how many hours and slots it would be there."""
+
+    hour: int
+    hours: int
+    slots: int
+
+
+def stay_of(workload: Workload, policy: RoutePolicy, at_ms: int) -> Stay:
+    """If it started at once. Hours repeat every day: more than a day is a day."""
+    run_s = policy.run_s(workload)
+    return Stay(hour_of_day(at_ms), min(HOURS, -(-run_s // 3_600)), -(-run_s // SLOT_S))
+
+
+def terms(
+    policy: RoutePolicy, atlas: Atlas, site: SiteOffer, choice: Suitable, demand: Demand, stay: Stay
+) -> CostTerms:
+    """The cost of a class in a site, mean over the hours of the stay."""
+    class_id, price = choice.offer.class_id, choice.price_micro_yuan
+    energies, carbons = burn_by_hour(policy, site, class_id)
+    energy = _mean(energies, stay)
+    carbon = _mean(carbons, stay)
+    region = demand.constraints.latency_region
+    one_way_us = (latency_us(site, region) or 0) if region else 0
+    return CostTerms(
+        price,
+        energy,
+        carbon,
+        data_cost(policy, atlas, site.site_id, demand, stay),
+        one_way_us * policy.latency_micro_yuan_per_ms // 1_000,
+        risk_cost(policy, site.standing.failure_ppm, price + energy + carbon),
+    )
+
+
+def burn_by_hour(
+    policy: RoutePolicy, site: SiteOffer, class_id: str
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Energy and carbon of a unit for a slot, by hour of the day."""
+    standing, power_w = site.standing, policy.power_w(class_id)
+    pue = at_all_hours(standing.pue_milli_by_hour, standing.pue_milli)
+    mix = at_all_hours(standing.carbon_g_per_kwh_by_hour, standing.carbon_g_per_kwh)
+    burnt_ws = tuple(power_w * SLOT_S * milli // 1_000 for milli in pue)
+    energies = tuple(ws * policy.energy_micro_yuan_per_kwh // WS_PER_KWH for ws in burnt_ws)
+    grams = (ws * g // WS_PER_KWH for ws, g in zip(burnt_ws, mix, strict=True))
+    return energies, tuple(g * policy.carbon_micro_yuan_per_kg // 1_000 for g in grams)
+
+
+def data_cost(policy: RoutePolicy, atlas: Atlas, site_id: str, demand: Demand, stay: Stay) -> int:
+    """Bytes to and from elsewhere, by hub, spread over units and slots of the run."""
+    total = 0
+    for other, size in moves(demand):
+        if other != site_id:
+            near = bool(atlas.hub_of(other)) and atlas.hub_of(other) == atlas.hub_of(site_id)
+            rates = (policy.data_micro_yuan_per_gb, policy.data_micro_yuan_per_gb_in_hub)
+            total += size * rates[near] // BYTES_PER_GB
+    return min(DATA_MICRO_YUAN_MAX, total // max(1, demand.units * stay.slots))
+
+
+def moves(demand: Demand) -> tuple[tuple[str, int], ...]:
+    """Sites and the bytes that go between them and the one that is chosen."""
+    if not demand.output_bytes or not demand.output_site_id:
+        return demand.inputs
+    return (*demand.inputs, (demand.output_site_id, demand.output_bytes))
+
+
+def risk_cost(policy: RoutePolicy, failure_ppm: int, paid_micro_yuan: int) -> int:
+    """What is lost on average because runs fail there."""
+    return failure_ppm * policy.risk_loss_milli // 1_000 * paid_micro_yuan // PPM
+
+
+def _mean(by_hour: tuple[int, ...], stay: Stay) -> int:
+    return sum(by_hour[(stay.hour + n) % HOURS] for n in range(stay.hours)) // stay.hours
