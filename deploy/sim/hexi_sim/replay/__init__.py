@@ -1,0 +1,1 @@
+"""The day once more: the stages step through the recorded commands beside their journals."""
