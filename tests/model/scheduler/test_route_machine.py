@@ -161,9 +161,9 @@ def _sent(route: Route) -> bool:
 
 
 def _picture(router: Router, *but: str) -> dict[str, object]:
-    kept = {k: v for k, v in vars(router).items() if k not in ("_candidates", "routes", *but)}
+    kept = {k: v for k, v in vars(router).items() if k not in ("board", "routes", *but)}
     routes = {name: router.routes[name] for name in router.routes}
-    return {**kept, "routes": routes, "order": list(router.finished)}
+    return {**kept, "routes": routes, "offers": router.offers, "order": list(router.finished)}
 
 
 def _newest(journal: list[RouteEvent]) -> list[RouteEvent]:

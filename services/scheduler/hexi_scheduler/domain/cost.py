@@ -19,6 +19,7 @@ WS_PER_KWH = 3_600_000
 BYTES_PER_GB = 10**9
 PPM = 1_000_000
 DATA_MICRO_YUAN_MAX = 10**12  # a million yuan a unit and slot: nobody moves that
+MOVE_MICRO_YUAN_MAX = 10**16
 
 
 class CostTerms(NamedTuple):
@@ -89,8 +90,7 @@ def data_cost(policy: RoutePolicy, atlas: Atlas, site_id: str, demand: Demand, s
     for other, size in moves(demand):
         if other != site_id:
             near = bool(atlas.hub_of(other)) and atlas.hub_of(other) == atlas.hub_of(site_id)
-            rates = (policy.data_micro_yuan_per_gb, policy.data_micro_yuan_per_gb_in_hub)
-            total += size * rates[near] // BYTES_PER_GB
+            total += move_cost(policy, size, in_hub=near)
     return min(DATA_MICRO_YUAN_MAX, total // max(1, demand.units * stay.slots))
 
 
@@ -99,6 +99,11 @@ def moves(demand: Demand) -> tuple[tuple[str, int], ...]:
     if not demand.output_bytes or not demand.output_site_id:
         return demand.inputs
     return (*demand.inputs, (demand.output_site_id, demand.output_bytes))
+
+
+def move_cost(policy: RoutePolicy, size_bytes: int, in_hub: bool) -> int:
+    rate = policy.data_micro_yuan_per_gb_in_hub if in_hub else policy.data_micro_yuan_per_gb
+    return min(MOVE_MICRO_YUAN_MAX, size_bytes * rate // BYTES_PER_GB)
 
 
 def risk_cost(policy: RoutePolicy, failure_ppm: int, paid_micro_yuan: int) -> int:

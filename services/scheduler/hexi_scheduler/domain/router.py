@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Callable
 
-from hexi_scheduler.domain.atlas import Atlas
-from hexi_scheduler.domain.cost import stay_of, terms
-from hexi_scheduler.domain.filters import Around, Suitable, objections, suitable
+from hexi_scheduler.domain.board import Board, Candidate
+from hexi_scheduler.domain.cost import CostTerms, stay_of, terms
+from hexi_scheduler.domain.filters import Around, Suitable
 from hexi_scheduler.domain.offer import SiteOffer
-from hexi_scheduler.domain.room import NOTHING, Debit
+from hexi_scheduler.domain.ranking import Ranking
+from hexi_scheduler.domain.room import NOTHING, Debit, has_room, within_share
 from hexi_scheduler.domain.route import Route, RouteForgotten, RouteState
 from hexi_scheduler.domain.route_policy import RoutePolicy
 from hexi_scheduler.domain.routes import Load, Routes
 from hexi_scheduler.domain.workload import Demand, Workload
 
-CANDIDATES_MAX = 4_096
-
 RouteEvent = Route | RouteForgotten | SiteOffer
-Candidate = tuple[int, str, str, Suitable]  # cost, site, class, offer
 
 
 class Router:
     """Changed by `apply` alone, so that a rebuild from the journal is the state that was."""
 
     def __init__(self, policy: RoutePolicy) -> None:
-        self.policy = policy
-        self.offers: dict[str, SiteOffer] = {}
-        self.around = Around(Atlas(), policy.domestic_classes)
+        self.board = Board(policy)
         self.routes = Routes()
         self.finished: dict[str, int] = {}  # over since, in the order they ended
         self.waiting: list[tuple[int, int, str]] = []  # most urgent and oldest first
         self.debits: dict[tuple[str, str, str], Debit] = {}
-        self._candidates: dict[tuple[Demand, str], tuple[Candidate, ...]] = {}
 
     def apply(self, event: RouteEvent) -> None:
         if isinstance(event, Route):
@@ -48,33 +44,69 @@ class Router:
         if over_since_ms is not None:
             self.finished[name] = over_since_ms
 
-    def candidates(self, workload: Workload) -> tuple[Candidate, ...]:
+    @property
+    def policy(self) -> RoutePolicy:
+        """The one in force."""
+        return self.board.policy
+
+    @property
+    def offers(self) -> dict[str, SiteOffer]:
+        return self.board.offers
+
+    @property
+    def around(self) -> Around:
+        return self.board.around
+
+    def candidates(self, workload: Workload, at_ms: int) -> tuple[Candidate, ...]:
         """Sites and classes that nothing speaks against, cheapest first, then by name."""
-        demand = workload.demand
-        key = (demand, workload.tenant_id if demand.lease_id else "")
-        found = self._candidates.get(key)
+        keys = self.board.ranking(workload, at_ms).keys.tolist()
+        return tuple(self.board.candidate(key, workload) for key in keys)
+
+    def cheapest(
+        self, workload: Workload, at_ms: int, without: frozenset[str] = frozenset()
+    ) -> Candidate | None:
+        """With room: if it can be within our share of it, else the first beyond."""
+        ranking = self.board.ranking(workload, at_ms)
+        at, found = self._first(workload, ranking, ranking.near, without, self._has_share)
+        if not without:
+            ranking.near = at
         if found is None:
-            if len(self._candidates) >= CANDIDATES_MAX:
-                self._candidates.clear()
-            ranked = self._rank(workload)
-            found = self._candidates[key] = tuple(sorted(ranked, key=lambda c: c[:3]))
+            at, found = self._first(workload, ranking, ranking.beyond, without, has_room)
+            if not without:
+                ranking.beyond = at
         return found
+
+    def terms(self, workload: Workload, candidate: Candidate, at_ms: int) -> CostTerms:
+        """What the cost of a candidate is made of."""
+        board = self.board
+        stay = stay_of(workload, board.policy, at_ms)
+        site, choice = board.offers[candidate[1]], candidate[3]
+        return terms(board.policy, board.around.atlas, site, choice, workload.demand, stay)
+
+    def _first(
+        self,
+        workload: Workload,
+        ranking: Ranking,
+        start: int,
+        without: frozenset[str],
+        holds: Callable[[Suitable, Demand, Debit], bool],
+    ) -> tuple[int, Candidate | None]:
+        candidate, open_keys = self.board.candidate, ranking.open
+        for at in range(start, len(open_keys)):
+            choice = candidate(int(open_keys[at]), workload)
+            fits = choice[1] not in without
+            if fits and holds(choice[3], workload.demand, self.debit(choice)):
+                return at, choice
+        return len(open_keys), None
+
+    def _has_share(self, choice: Suitable, demand: Demand, debit: Debit) -> bool:
+        return has_room(choice, demand, debit) and within_share(
+            choice, demand, debit, self.board.policy.partitions
+        )
 
     def debit(self, choice: Candidate) -> Debit:
         _, site_id, class_id, found = choice
         return self.debits.get((site_id, class_id, found.offer.executor), NOTHING)
-
-    def _rank(self, workload: Workload) -> list[Candidate]:
-        ranked = []
-        demand, tenant_id, around = workload.demand, workload.tenant_id, self.around
-        stay = stay_of(workload, self.policy, 0)
-        for site_id, offer in self.offers.items():
-            if objections(offer, demand, tenant_id, around):
-                continue
-            for found in suitable(offer, demand, tenant_id, around):
-                cost = terms(self.policy, around.atlas, offer, found, demand, stay).total
-                ranked.append((cost, site_id, found.offer.class_id, found))
-        return ranked
 
     def _apply_route(self, new: Route) -> None:
         workload = new.workload
@@ -97,9 +129,6 @@ class Router:
 
     def _apply_offer(self, offer: SiteOffer) -> None:
         site_id = offer.site_id
-        self.offers[site_id] = offer
-        self.around.atlas.put(site_id, offer.standing.place)
+        self.board.put(offer)
         for key in [key for key in self.debits if key[0] == site_id]:
             del self.debits[key]
-        # The candidates carry what is free: they are ranked anew on first use.
-        self._candidates.clear()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hexi_scheduler.domain.board import Candidate
 from hexi_scheduler.domain.filters import FILTERS, NEVER, objections
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
-from hexi_scheduler.domain.room import has_room, within_share
 from hexi_scheduler.domain.route import (
     Cancel,
     HearOffers,
@@ -16,7 +16,7 @@ from hexi_scheduler.domain.route import (
     RouteState,
     Submit,
 )
-from hexi_scheduler.domain.router import Candidate, RouteEvent, Router
+from hexi_scheduler.domain.router import RouteEvent, Router
 from hexi_scheduler.domain.why import FilterCount, WhyNot
 from hexi_scheduler.domain.workload import Demand, Workload
 
@@ -69,7 +69,7 @@ def choose(
 ) -> Route:
     """The cheapest site with room; else it waits, or is refused when none could ever hold it."""
     if workload.demand.replicas and len(tried) < router.policy.attempts_max:
-        found = _cheapest(router, workload, tried)
+        found = _cheapest(router, workload, tried, at_ms)
         if found is not None:
             cost, site_id, class_id, _ = found
             return Route(
@@ -88,19 +88,9 @@ def choose(
     return Route(workload, state, at_ms, attempt=attempt, tried=tried, reason=reason, why_not=why)
 
 
-def _cheapest(router: Router, workload: Workload, tried: Tried) -> Candidate | None:
-    demand = workload.demand
-    beyond: Candidate | None = None
-    for choice in router.candidates(workload):
-        debit = router.debit(choice)
-        if tried and _declined(router, choice[1], tried):
-            continue
-        if not has_room(choice[3], demand, debit):
-            continue
-        if within_share(choice[3], demand, debit, router.policy.partitions):
-            return choice
-        beyond = beyond or choice
-    return beyond
+def _cheapest(router: Router, workload: Workload, tried: Tried, at_ms: int) -> Candidate | None:
+    declined = frozenset(name for name, at in tried if _declined(router, name, ((name, at),)))
+    return router.cheapest(workload, at_ms, declined)
 
 
 def _declined(router: Router, site_id: str, tried: Tried) -> bool:

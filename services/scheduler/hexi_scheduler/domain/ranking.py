@@ -1,0 +1,33 @@
+"""Sites and classes for one demand, cheapest first; and how far down that list there is no room."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hexi_scheduler.domain.workload import Demand
+
+Ints = NDArray[np.int64]
+
+# A key is a cost and, below it, a rank by site and class: sorted keys are the total order.
+RANK_BITS = 17
+RANK_MASK = (1 << RANK_BITS) - 1
+NOTHING = np.zeros(0, np.int64)
+
+
+class Ranking:
+    """`keys` stand while the generation of the board does; `open` while its epoch does.
+
+    Between two epochs room only shrinks: what was passed over need not be looked at again.
+    """
+
+    __slots__ = ("beyond", "demand", "epoch", "keys", "near", "open", "starts")
+
+    def __init__(self, demand: Demand, keys: Ints) -> None:
+        self.demand, self.keys = demand, keys
+        self.starts: tuple[int, ...] = ()
+        self.reopen(-1, NOTHING)
+
+    def reopen(self, epoch: int, open_keys: Ints) -> None:
+        self.epoch, self.open = epoch, open_keys
+        self.near = self.beyond = 0  # before them: no room in our share, no room at all
