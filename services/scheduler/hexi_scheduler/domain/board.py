@@ -104,12 +104,17 @@ class Board:
             price = lease.price_micro_yuan if lease else price
         return key >> RANK_BITS, site_id, shelf.class_id, Suitable(c, price, lease)
 
-    def _fitting(self, demand: Demand) -> Fitting:
+    def _welcoming(self, demand: Demand) -> list[Shelf]:
+        wished = demand.constraints.executor
         return [
-            (shelf, shelf.fitting(demand, self.around.atlas))
+            shelf
             for (class_id, executor), shelf in self._shelves.items()
-            if executor == demand.constraints.executor and welcome(class_id, demand, self.around)
+            if executor == wished and welcome(class_id, demand, self.around)
         ]
+
+    def _fitting(self, demand: Demand) -> Fitting:
+        atlas = self.around.atlas
+        return [(shelf, shelf.fitting(demand, atlas)) for shelf in self._welcoming(demand)]
 
     def _keys(self, demand: Demand, tenant_id: str, stay: Stay, fitting: Fitting) -> Ints:
         if demand.lease_id:
@@ -137,9 +142,8 @@ class Board:
         if demand.lease_id or not len(ranking.keys):
             return ranking.keys
         room = np.zeros(len(self._by_rank), np.bool_)
-        for (_, executor), shelf in self._shelves.items():
-            if executor == demand.constraints.executor:
-                room[shelf.ranks] = shelf.with_room(demand)
+        for shelf in self._welcoming(demand):
+            room[shelf.ranks] = shelf.with_room(demand)
         return np.compress(room[ranking.keys & RANK_MASK], ranking.keys)
 
     def _catch_up(self) -> None:

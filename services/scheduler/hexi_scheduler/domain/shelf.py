@@ -22,7 +22,7 @@ from hexi_scheduler.domain.filters import far_enough, latency_us
 from hexi_scheduler.domain.hours import HOURS
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer
 from hexi_scheduler.domain.route_policy import RoutePolicy
-from hexi_scheduler.domain.workload import GENERAL, WHOLE, Demand
+from hexi_scheduler.domain.workload import WHOLE, Demand
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -44,8 +44,8 @@ class Shelf:
         # admitted, grade, state-owned, failure ppm, then servers and the largest, and the price
         self._kind = np.zeros((9, len(sites)), np.int64)
         self._free = np.zeros((5, len(sites)), np.int64)
-        devices_max = 0 if class_id == GENERAL else DEVICES_MAX
-        self._whole = np.zeros((devices_max, len(sites)), np.int64)
+        self._whole = np.zeros((DEVICES_MAX, len(sites)), np.int64)
+        self._devices = 0
         self._burn = np.zeros((2, HOURS, len(sites)), np.int64)
         self._sums: Ints | None = None
         self._cached: dict[object, Ints] = {}
@@ -79,9 +79,9 @@ class Shelf:
             c.memory_mib_free_max,
         )
         whole = c.servers_with_free_accelerators[:DEVICES_MAX]
-        if len(self._whole):
-            self._whole[: len(whole), row] = whole
-            self._whole[len(whole) :, row] = 0
+        self._devices = max(self._devices, len(whole))
+        self._whole[: len(whole), row] = whole
+        self._whole[len(whole) : self._devices, row] = 0
 
     def forget(self) -> None:
         """Something changed that columns were made from."""
@@ -133,9 +133,15 @@ class Shelf:
         if asked.accelerators:
             fits &= milli >= asked.accelerators * asked.device_milli * replicas
             if asked.device_milli >= WHOLE:
-                step = asked.accelerators
-                fits &= self._whole[step - 1 :: step].sum(0) >= replicas
+                fits &= self._whole_replicas(asked.accelerators, replicas) >= replicas
         return fits
+
+    def _whole_replicas(self, step: int, replicas: int) -> Ints:
+        """Replicas of so many devices each that wholly free ones can hold."""
+        if replicas == 1:
+            return self._whole[step - 1]
+        found: Ints = self._whole[step - 1 : max(step, self._devices) : step].sum(0)
+        return found
 
     def _narrow(self, fits: Bools, demand: Demand, atlas: Atlas) -> None:
         """The wishes that few have."""
