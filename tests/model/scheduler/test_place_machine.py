@@ -199,7 +199,7 @@ class PlaceMachine(RuleBasedStateMachine):
 
 
 def _picture(site: Site) -> dict[str, object]:
-    facts = {k: v for k, v in vars(site).items() if k not in ("capacity", "_choices")}
+    facts = {k: v for k, v in vars(site).items() if k != "capacity" and not k.startswith("_")}
     capacity = site.capacity
     pools = {
         kind: (sorted(pool.states()), pool.cpu_milli, pool.memory_mib, pool.device_milli)

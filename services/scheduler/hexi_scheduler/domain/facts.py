@@ -16,6 +16,7 @@ class Condition(IntEnum):
     OVER_POWER = 2
     SILENT = 3
     QUARANTINED = 4
+    CLAIMED = 15  # PLACE's own, never on the wire: kept for a claim
 
 
 class SiteFacts(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hexi_scheduler.domain.atlas import Place, Position
+from hexi_scheduler.domain.fair_offer import FairOffer
 from hexi_scheduler.domain.hours import ByHour
 from hexi_scheduler.domain.workload import FLEET
 
@@ -69,3 +70,4 @@ class SiteOffer(NamedTuple):
     leases: tuple[LeaseOffer, ...] = ()
     server_set_revision: int = 0
     body: bytes = b""
+    fair: FairOffer = FairOffer()

@@ -65,7 +65,7 @@ def owed_by(record: Placement) -> list[Owed]:
     So what a crash cut off is found again, the same to the byte, in the journal.
     """
     state = record.state
-    if state is PlacementState.PLACED:
+    if state is PlacementState.PLACED or state is PlacementState.CLAIMED:
         return []
     if state is PlacementState.DECLINED:
         return [_report(record, PlaceOutcome.DECLINED)]

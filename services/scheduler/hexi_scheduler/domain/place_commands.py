@@ -10,11 +10,14 @@ from hexi_scheduler.domain.workload import Workload
 
 
 class PlaceItem(NamedTuple):
-    """Place this workload as this attempt."""
+    """Place this workload as this attempt; by evicting others or keeping room where it says so."""
 
     placement_id: str
     attempt: int
     workload: Workload
+    preempt: bool = False
+    claim: bool = False
+    borrowed: bool = False
 
 
 class Place(NamedTuple):

@@ -38,6 +38,14 @@ class ClockMoved(NamedTuple):
     billed_until_ms: int
 
 
+class PreemptionCounted(NamedTuple):
+    """What preemption has cost this site in one hour, counted before anybody is evicted."""
+
+    hour: int
+    wasted_accelerator_ms: int = 0
+    victims: tuple[tuple[str, int], ...] = ()  # of each tenant
+
+
 # A placement, a server set and a site's facts stand for themselves: as they now are.
 PlaceEvent = (
     Placement
@@ -45,6 +53,7 @@ PlaceEvent = (
     | ConditionChanged
     | ReservationChanged
     | ClockMoved
+    | PreemptionCounted
     | ServerSet
     | SiteFacts
 )

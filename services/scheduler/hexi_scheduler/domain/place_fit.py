@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hexi_scheduler.domain.capacity import Capacity
+from hexi_scheduler.domain.leases import FOREVER_MS
 from hexi_scheduler.domain.placement import Allocation, Tariff
 from hexi_scheduler.domain.policy import Policy
 from hexi_scheduler.domain.pool import Pool
-from hexi_scheduler.domain.site import Site, held_units
+from hexi_scheduler.domain.site import Site, held_for
 from hexi_scheduler.domain.why import FilterCount, WhyNot
 from hexi_scheduler.domain.workload import GENERAL, WHOLE, Demand, Resources, Workload
 
@@ -34,10 +35,12 @@ def find_room(site: Site, workload: Workload, at_ms: int, policy: Policy) -> Roo
                     tariff = Tariff(price, lease.lease_id, lease.price_micro_yuan, lease.end_ms)
                     return Room(found, class_id, tariff)
     ceiling = demand.price_micro_yuan_max
+    length_ms = workload.duration_s_max * 1_000
+    until_ms = at_ms + length_ms if length_ms else FOREVER_MS
     for price, class_id, pool in choices:
         if ceiling and price > ceiling:
             break
-        held = held_units(site, class_id, demand.constraints.executor)
+        held = held_for(site, class_id, demand.constraints.executor, until_ms)
         if held and units_free(pool, class_id) - demand.units < held:
             continue
         found = _fit(site.capacity, pool, demand, policy)

@@ -1,4 +1,4 @@
-"""A placement: PLACED → STARTED → ENDED | EVICTED, or DECLINED at once."""
+"""A placement: PLACED → STARTED → ENDED | EVICTED, or DECLINED at once; some are CLAIMED first."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class PlacementState(IntEnum):
     STARTED = 3
     ENDED = 4
     EVICTED = 5
+    CLAIMED = 6
 
 
 class Allocation(NamedTuple):
@@ -71,6 +72,13 @@ class Placement(NamedTuple):
     run: Run = Run()
     reason: str = ""
     why_not: WhyNot | None = None
+    borrowed: bool = False
+    # Of an eviction: for whom, and what was computed in vain.
+    preempted_by: str = ""
+    wasted_accelerator_ms: int = 0
+    # Of a claim: when what runs now will have ended (0: nobody knows), and when it is given up.
+    expected_start_ms: int = 0
+    claim_until_ms: int = 0
 
     @property
     def live(self) -> bool:

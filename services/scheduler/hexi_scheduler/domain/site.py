@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation, ServerSet, SiteFacts
+from hexi_scheduler.domain.leases import FOREVER_MS, Peaks, most_before, peaks
 from hexi_scheduler.domain.owed import SLOT_MS, Owed, owed_by, windows
 from hexi_scheduler.domain.place_events import (
     ClockMoved,
     ConditionChanged,
     PlaceEvent,
     PlacementForgotten,
+    PreemptionCounted,
     ReservationChanged,
 )
 from hexi_scheduler.domain.placement import Placement, PlacementState
 from hexi_scheduler.domain.pool import Pool
+from hexi_scheduler.domain.site_use import SiteUse, total_of
+from hexi_scheduler.domain.use import NO_USE
 from hexi_scheduler.domain.workload import FLEET, Constraints, Demand, Resources
 
 Choice = tuple[int, str, Pool]  # price, class, servers
@@ -40,9 +44,15 @@ class Site:
         self.reservations: dict[str, Reservation] = {}
         self.drawn: dict[str, int] = {}
         self.held: dict[str, int] = {}
+        self.total = NO_USE
+        self.use = SiteUse()
+        self.claims: dict[str, Placement] = {}
+        self.kept: frozenset[int] = frozenset()  # servers that claims wait for
+        self.preempted = PreemptionCounted(0)
         self.now_ms = 0
         self.billed_until_ms = 0
         self._choices: dict[tuple[Resources, Constraints], tuple[Choice, ...]] = {}
+        self._peaks: dict[str, Peaks] = {}
 
     def apply(self, event: PlaceEvent) -> None:
         """Take the event in."""
@@ -60,6 +70,8 @@ class Site:
             self._apply_reservation(event)
         elif isinstance(event, ServerSet):
             self._apply_servers(event)
+        elif isinstance(event, PreemptionCounted):
+            self.preempted = event
         else:
             self.facts = event
             self._choices.clear()
@@ -108,6 +120,14 @@ class Site:
         in_force = lease.start_ms <= at_ms < lease.end_ms
         return lease if in_force and left >= demand.units else None
 
+    def peaks(self, class_id: str) -> Peaks:
+        """What leases of a class keep, by how far one looks ahead."""
+        found = self._peaks.get(class_id)
+        if found is None:
+            leases = [r for r in self.reservations.values() if r.class_id == class_id]
+            found = self._peaks[class_id] = peaks(leases, self.drawn, self.now_ms)
+        return found
+
     def _apply_placement(self, new: Placement) -> None:
         name = new.placement_id
         old = self.placements.get(name)
@@ -115,10 +135,18 @@ class Site:
         if new.live and not held:
             self._take(new)
             self._draw(new, 1)
+            self.use.count(new, 1)
         elif held and not new.live and old is not None:
             self._give(old)
             self._draw(old, -1)
+            self.use.count(old, -1)
         self.placements[name] = new
+        if new.state is PlacementState.CLAIMED:
+            self.claims[name] = new
+            self._keep_claims()
+            return
+        if self.claims and self.claims.pop(name, None) is not None:
+            self._keep_claims()
         if new.state is PlacementState.STARTED:
             self.running.add(name)
             if new.workload.duration_s_max:
@@ -153,6 +181,7 @@ class Site:
     def _hold(self) -> None:
         """Count what leases in force, or about to be, keep from everybody else."""
         self.held.clear()
+        self._peaks.clear()
         for lease in self.reservations.values():
             if lease.start_ms - SLOT_MS <= self.now_ms < lease.end_ms:
                 left = lease.units - self.drawn.get(lease.lease_id, 0)
@@ -165,6 +194,12 @@ class Site:
             self.quarantines = {q.directive_id: q for q in event.quarantines}
         self.capacity.bar(event.condition, event.servers)
 
+    def _keep_claims(self) -> None:
+        """What claims wait for is out of everybody's reach; claims themselves lift the bar."""
+        parts = (part for claim in self.claims.values() for part in claim.allocations)
+        self.kept = frozenset(part.server for part in parts)
+        self.capacity.bar(Condition.CLAIMED, self.kept)
+
     def _apply_reservation(self, event: ReservationChanged) -> None:
         lease = event.reservation
         if event.over:
@@ -176,12 +211,22 @@ class Site:
     def _apply_servers(self, event: ServerSet) -> None:
         self.server_set = event
         self.capacity = Capacity(event.servers)
+        self.total = total_of(event.servers)
         self._choices.clear()
         for condition, servers in self.out.items():
             self.capacity.bar(condition, servers)
+        if self.claims:
+            self._keep_claims()
         for placement in self.placements.values():
             if placement.live:
                 self._take(placement)
+
+
+def held_for(site: Site, class_id: str, executor: str, until_ms: int = FOREVER_MS) -> int:
+    """Units that a run until then must leave to leases; most of them have none to think of."""
+    if not site.reservations or executor != FLEET:
+        return 0
+    return most_before(site.peaks(class_id), until_ms)
 
 
 def held_units(site: Site, class_id: str, executor: str) -> int:

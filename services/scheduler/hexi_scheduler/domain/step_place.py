@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from hexi_scheduler.domain.answers import declined, placed
+from hexi_scheduler.domain.claims import claim, review, seek, serve
 from hexi_scheduler.domain.eviction import evicted
 from hexi_scheduler.domain.facts import Condition, Reservation, ServerSet, SiteFacts
 from hexi_scheduler.domain.owed import CANCELLED
@@ -17,41 +19,53 @@ from hexi_scheduler.domain.place_commands import (
     Tick,
 )
 from hexi_scheduler.domain.place_events import ConditionChanged, PlaceEvent, ReservationChanged
-from hexi_scheduler.domain.place_fit import find_room, why_not
+from hexi_scheduler.domain.place_fit import why_not
 from hexi_scheduler.domain.place_servers import adopt, quarantine
 from hexi_scheduler.domain.place_time import tick
 from hexi_scheduler.domain.placement import Placement, PlacementState, Run
 from hexi_scheduler.domain.policy import Policy
+from hexi_scheduler.domain.preempt import make_room
+from hexi_scheduler.domain.rules import Rules
 from hexi_scheduler.domain.run_report import ReportRuns, RunReport
 from hexi_scheduler.domain.site import Site
 
 OUTPUT_BYTES_MAX = 64 * 1024
 START_FAILED = "failed to start"
+NO_RULES = Rules()
 
 
-def step(site: Site, command: PlaceCommand, at_ms: int, policy: Policy) -> list[PlaceEvent]:
+def step(
+    site: Site, command: PlaceCommand, at_ms: int, policy: Policy, rules: Rules = NO_RULES
+) -> list[PlaceEvent]:
     """Decide and apply. A command seen again, whole or in part, decides only what is missing."""
     events: list[PlaceEvent] = []
-    for event in _decide(site, command, at_ms, policy):
+    for event in _decide(site, command, at_ms, policy, rules):
         site.apply(event)
         events.append(event)
     return events
 
 
-def _decide(site: Site, command: PlaceCommand, at_ms: int, policy: Policy) -> Iterator[PlaceEvent]:
+def _decide(
+    site: Site, command: PlaceCommand, at_ms: int, policy: Policy, rules: Rules
+) -> Iterator[PlaceEvent]:
     # Every event is applied before the generator is asked for the next.
     if isinstance(command, Place):
         known = site.placements
         for item in command.items:
             if item.placement_id not in known:
-                yield _place(site, item, at_ms, policy)
-    elif isinstance(command, ReportRuns):
+                yield from _place(site, item, at_ms, policy, rules)
+        return
+    if isinstance(command, ReportRuns):
         for report in command.reports:
             yield from _report(site, report, at_ms)
     elif isinstance(command, Release):
         yield from _release(site, command, at_ms)
     else:
         yield from _decide_site(site, command, at_ms)
+    if site.claims:
+        if isinstance(command, Tick):
+            yield from review(site, command.now_ms, rules)
+        yield from serve(site, at_ms, policy, rules)
 
 
 def _decide_site(
@@ -74,37 +88,24 @@ def _decide_site(
         yield from _learn(site, command)
 
 
-def _place(site: Site, item: PlaceItem, at_ms: int, policy: Policy) -> Placement:
-    name, attempt, workload = item
-    revision = site.server_set.revision if site.server_set else 0
+def _place(
+    site: Site, item: PlaceItem, at_ms: int, policy: Policy, rules: Rules
+) -> Iterator[PlaceEvent]:
+    workload = item.workload
     if site.facts is None or not site.facts.admitted or site.server_set is None:
-        reason = "the site is not admitted"
-        return Placement(name, workload, attempt, PlacementState.DECLINED, at_ms, reason=reason)
-    room = find_room(site, workload, at_ms, policy)
-    if room is None:
-        return Placement(
-            name,
-            workload,
-            attempt,
-            PlacementState.DECLINED,
-            at_ms,
-            server_set_revision=revision,
-            reason="no room",
-            why_not=why_not(site, workload.demand),
-        )
-    return Placement(
-        name,
-        workload,
-        attempt,
-        PlacementState.PLACED,
-        at_ms,
-        room.allocations,
-        room.class_id,
-        workload.demand.constraints.executor,
-        revision,
-        room.tariff,
-        workload.demand.units,
-    )
+        yield declined(site, item, at_ms, "the site is not admitted")
+        return
+    room = seek(site, workload, at_ms, policy)
+    if room is None and item.preempt:
+        yield from make_room(site, item, at_ms, policy, rules)
+        room = seek(site, workload, at_ms, policy)
+    if room is not None:
+        yield placed(site, item, at_ms, room)
+        return
+    kept = claim(site, item, at_ms, rules) if item.claim else None
+    if kept is None:
+        kept = declined(site, item, at_ms, "no room", why_not(site, workload.demand))
+    yield kept
 
 
 def _report(site: Site, report: RunReport, at_ms: int) -> Iterable[Placement]:
@@ -143,13 +144,15 @@ def _release(site: Site, command: Release, at_ms: int) -> Iterable[Placement]:
     placement = site.placements.get(command.placement_id)
     if placement is not None and placement.live:
         yield evicted(site, placement, at_ms, CANCELLED)
+    elif placement is not None and placement.state is PlacementState.CLAIMED:
+        yield placement._replace(state=PlacementState.DECLINED, reason=CANCELLED)
 
 
 def _change_condition(
     site: Site, command: ChangeCondition, at_ms: int
 ) -> Iterable[ConditionChanged]:
-    if command.condition is Condition.QUARANTINED:
-        return  # closed and opened by directives alone
+    if command.condition in (Condition.QUARANTINED, Condition.CLAIMED):
+        return  # closed and opened by directives, and by claims, alone
     before = set(site.out.get(command.condition, ()))
     named = {server for server in command.servers if site.capacity.knows(server)}
     now = before | named if command.active else before - set(command.servers)

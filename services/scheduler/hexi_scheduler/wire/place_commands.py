@@ -33,7 +33,16 @@ def command(message: place_pb2.SiteCommand, reader: WorkloadReader) -> PlaceComm
     if kind == "place":
         items = message.place.items
         read = reader.read
-        return Place(tuple([PlaceItem(i.placement_id, i.attempt, read(i.workload)) for i in items]))
+        return Place(
+            tuple(
+                [
+                    PlaceItem(
+                        i.placement_id, i.attempt, read(i.workload), i.preempt, i.claim, i.borrowed
+                    )
+                    for i in items
+                ]
+            )
+        )
     if kind == "runs":
         return ReportRuns(tuple(_report(r) for r in message.runs.reports if r.state in RUN_STATES))
     if kind == "release":

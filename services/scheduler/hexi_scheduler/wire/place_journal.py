@@ -13,6 +13,7 @@ from hexi_scheduler.domain.place_events import (
     ConditionChanged,
     PlaceEvent,
     PlacementForgotten,
+    PreemptionCounted,
     ReservationChanged,
 )
 from hexi_scheduler.domain.placement import Placement
@@ -58,6 +59,8 @@ def entry(value: bytes, reader: WorkloadReader) -> tuple[PlaceEvent, int] | None
         clock = journal.clock
         event = ClockMoved(clock.now_ms, clock.billed_from_ms, clock.billed_until_ms)
         return event, clock.cause.offset
+    if kind == "preemption":
+        return _preemption(journal.preemption), journal.preemption.cause.offset
     if kind == "server_set":
         return server_set(journal.server_set.server_set), journal.server_set.cause.offset
     if kind == "site":
@@ -79,6 +82,8 @@ def _other(event: PlaceEvent, cause: common_pb2.Cause) -> tuple[str, bytes]:
             billed_from_ms=event.billed_from_ms,
         )
         return "clock", nested(4, clock.SerializeToString())
+    if isinstance(event, PreemptionCounted):
+        return "preemption", nested(8, _preemption_record(event, cause).SerializeToString())
     if isinstance(event, ReservationChanged):
         right = event.reservation
         reserved = place_pb2.ReservationRecord(
@@ -88,6 +93,25 @@ def _other(event: PlaceEvent, cause: common_pb2.Cause) -> tuple[str, bytes]:
     assert isinstance(event, ConditionChanged)
     name = event.condition.name.lower()
     return f"condition/{name}", nested(2, _condition_record(event, cause).SerializeToString())
+
+
+def _preemption_record(
+    event: PreemptionCounted, cause: common_pb2.Cause
+) -> place_pb2.PreemptionRecord:
+    return place_pb2.PreemptionRecord(
+        cause=cause,
+        hour=event.hour,
+        wasted_accelerator_ms=event.wasted_accelerator_ms,
+        tenants=[
+            place_pb2.TenantVictims(tenant_id=tenant_id, victims=victims)
+            for tenant_id, victims in event.victims
+        ],
+    )
+
+
+def _preemption(message: place_pb2.PreemptionRecord) -> PreemptionCounted:
+    victims = tuple((tenant.tenant_id, tenant.victims) for tenant in message.tenants)
+    return PreemptionCounted(message.hour, message.wasted_accelerator_ms, victims)
 
 
 def _condition_record(

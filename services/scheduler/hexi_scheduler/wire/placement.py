@@ -45,6 +45,7 @@ def placement_bytes(of: Placement, site_id: str, cause: common_pb2.Cause) -> byt
         _put_run(message, of)
     if of.reason:
         message.reason = of.reason
+    _put_urgency(message, of)
     if of.why_not is not None:
         message.why_not.CopyFrom(why_not_message(of.why_not))
     return message.SerializeToString() + nested(5, of.workload.body)
@@ -83,7 +84,23 @@ def placement(message: place_pb2.PlacementRecord, reader: WorkloadReader) -> Pla
         run,
         message.reason,
         why_not(message.why_not) if message.HasField("why_not") else None,
+        message.borrowed,
+        message.preempted_by,
+        message.wasted_accelerator_ms,
+        message.expected_start_ms,
+        message.claim_until_ms,
     )
+
+
+def _put_urgency(message: place_pb2.PlacementRecord, of: Placement) -> None:
+    if of.borrowed:
+        message.borrowed = True
+    if of.preempted_by:
+        message.preempted_by = of.preempted_by
+        message.wasted_accelerator_ms = of.wasted_accelerator_ms
+    if of.claim_until_ms:
+        message.claim_until_ms = of.claim_until_ms
+        message.expected_start_ms = of.expected_start_ms
 
 
 def _put_run(message: place_pb2.PlacementRecord, of: Placement) -> None:
