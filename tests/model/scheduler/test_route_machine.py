@@ -130,7 +130,7 @@ class RouteMachine(RuleBasedStateMachine):
     @invariant()
     def the_waiting_are_those_who_wait(self) -> None:
         routes = self.router.routes
-        waiting = {name for name in routes if routes[name].state is RouteState.WAITING}
+        waiting = {name for name in routes if _waits(routes[name])}
         assert {name for _, _, name in self.router.waiting} == waiting
         assert self.router.waiting == sorted(self.router.waiting)
 
@@ -154,6 +154,10 @@ class RouteMachine(RuleBasedStateMachine):
                 offers[event.site_id] = event
             elif isinstance(event, Route) and _sent(event):
                 assert not objections(offers[event.site_id], event.workload.demand)
+
+
+def _waits(route: Route) -> bool:
+    return route.state is RouteState.WAITING and route.deferral is None
 
 
 def _sent(route: Route) -> bool:

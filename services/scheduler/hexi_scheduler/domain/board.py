@@ -34,7 +34,7 @@ class Board:
         self.around = Around(Atlas(), policies.domestic_classes)
         self.offers: dict[str, SiteOffer] = {}
         self.generation = self.epoch = 0
-        self._hour = -1
+        self._hour = self._told = -1
         self._stale: set[str] = set()
         self._known: dict[str, SiteOffer] = {}  # as the columns say
         self._shelves: dict[tuple[str, str], Shelf] = {}
@@ -61,6 +61,12 @@ class Board:
                 self._stale.update(self.offers)
         if self._stale:
             self._catch_up()
+
+    def has_news(self, at_ms: int) -> bool:
+        """Whether rankings may have changed since this was asked last."""
+        self.turn_to(at_ms)
+        told, self._told = self._told, self.generation
+        return told != self.generation
 
     def ranking(self, workload: Workload, at_ms: int) -> Ranking:
         """Where nothing speaks against it, with room or without."""

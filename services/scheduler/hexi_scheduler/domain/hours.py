@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 HOUR_MS = 3_600_000
 HOURS = 24
 SHANGHAI_H = 8
@@ -16,6 +18,12 @@ def hour_of_day(at_ms: int) -> int:
 def hour_start_ms(at_ms: int) -> int:
     """When the hour began that is running then; Shanghai is a whole number of hours ahead."""
     return at_ms - at_ms % HOUR_MS
+
+
+def day_and_time(at_ms: int) -> str:
+    """As people in Shanghai read it."""
+    since_1970 = timedelta(milliseconds=at_ms, hours=SHANGHAI_H)
+    return (datetime(1970, 1, 1, tzinfo=UTC) + since_1970).strftime("%Y-%m-%d %H:%M")
 
 
 def at_all_hours(by_hour: ByHour, flat: int) -> ByHour:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from hexi_scheduler.domain.defer import Deferral
 from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.owed import Report
 from hexi_scheduler.domain.why import WhyNot
@@ -39,6 +40,7 @@ class Route(NamedTuple):
     cancel_requested: bool = False
     reason: str = ""
     why_not: WhyNot | None = None
+    deferral: Deferral | None = None  # while it waits for an hour, not for room
 
     @property
     def over(self) -> bool:

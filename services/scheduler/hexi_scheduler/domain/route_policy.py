@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from hexi_scheduler.domain.hours import SHANGHAI_H
+from hexi_scheduler.domain.hours import day_and_time
 from hexi_scheduler.domain.workload import GENERAL, Workload
 
 
@@ -34,8 +33,7 @@ class RoutePolicy(NamedTuple):
         """The one in force then: a date begins at midnight in Shanghai."""
         if not self.later:
             return self
-        since_1970 = timedelta(milliseconds=at_ms, hours=SHANGHAI_H)
-        today = (datetime(1970, 1, 1, tzinfo=UTC) + since_1970).date().isoformat()
+        today = day_and_time(at_ms)[:10]
         begun = [policy for policy in self.later if policy.effective_from <= today]
         return begun[-1]._replace(partitions=self.partitions) if begun else self
 

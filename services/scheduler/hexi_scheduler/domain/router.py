@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from hexi_scheduler.domain.board import Board, Candidate
 from hexi_scheduler.domain.cost import CostTerms, stay_of, terms
+from hexi_scheduler.domain.defer import Deferral
 from hexi_scheduler.domain.filters import Around, Suitable
 from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.ranking import Ranking
@@ -27,6 +28,7 @@ class Router:
         self.routes = Routes()
         self.finished: dict[str, int] = {}  # over since, in the order they ended
         self.waiting: list[tuple[int, int, str]] = []  # most urgent and oldest first
+        self.deferred: list[tuple[int, str]] = []  # until when
         self.debits: dict[tuple[str, str, str], Debit] = {}
 
     def apply(self, event: RouteEvent) -> None:
@@ -104,6 +106,10 @@ class Router:
             choice, demand, debit, self.board.policy.partitions
         )
 
+    def due(self, at_ms: int) -> int:
+        """How many of the deferred need wait no longer."""
+        return bisect_left(self.deferred, (at_ms + 1, ""))
+
     def debit(self, choice: Candidate) -> Debit:
         _, site_id, class_id, found = choice
         return self.debits.get((site_id, class_id, found.offer.executor), NOTHING)
@@ -113,12 +119,13 @@ class Router:
         name = workload.workload_id
         old = self.routes.get(name)
         place = (-workload.priority, workload.submitted_at_ms, name)
-        waited = old is not None and old.state is RouteState.WAITING
-        if new.state is RouteState.WAITING:
+        waited = old is not None and old.state is RouteState.WAITING and not old.deferral
+        if new.state is RouteState.WAITING and not new.deferral:
             if not waited:
                 insort(self.waiting, place)
         elif waited:
             del self.waiting[bisect_left(self.waiting, place)]
+        self._defer(name, old.deferral if old else None, new.deferral)
         if new.state is RouteState.ROUTED and (old is None or old.attempt != new.attempt):
             demand = workload.demand
             key = (new.site_id, new.class_id, demand.constraints.executor)
@@ -126,6 +133,12 @@ class Router:
         self.routes[name] = new
         if new.over:
             self.finished[name] = new.decided_at_ms
+
+    def _defer(self, name: str, old: Deferral | None, new: Deferral | None) -> None:
+        if old is not None:
+            del self.deferred[bisect_left(self.deferred, (old.until_ms, name))]
+        if new is not None:
+            insort(self.deferred, (new.until_ms, name))
 
     def _apply_offer(self, offer: SiteOffer) -> None:
         site_id = offer.site_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hexi_scheduler.domain.board import Candidate
+from hexi_scheduler.domain.defer import Deferral, deferral
 from hexi_scheduler.domain.filters import FILTERS, NEVER, objections
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
 from hexi_scheduler.domain.route import (
@@ -60,6 +61,7 @@ def _decide(
             known = router.offers.get(offer.site_id)
             if known is None or offer.revision > known.revision:
                 yield offer
+        yield from _wake(router, at_ms)
         yield from _retry(router, at_ms)
         yield from _forget(router, at_ms)
 
@@ -67,7 +69,11 @@ def _decide(
 def choose(
     router: Router, workload: Workload, at_ms: int, attempt: int = 0, tried: Tried = ()
 ) -> Route:
-    """The cheapest site with room; else it waits, or is refused when none could ever hold it."""
+    """The cheapest site with room, now or at a better hour; else it waits, or is refused."""
+    later = _later(router, workload, at_ms)
+    if later is not None:
+        waiting = Route(workload, RouteState.WAITING, at_ms, attempt=attempt, tried=tried)
+        return waiting._replace(reason=later.reason, deferral=later)
     if workload.demand.replicas and len(tried) < router.policy.attempts_max:
         found = _cheapest(router, workload, tried, at_ms)
         if found is not None:
@@ -86,6 +92,16 @@ def choose(
     state = RouteState.REFUSED if refused else RouteState.WAITING
     reason = why.nearest_miss if refused else ""
     return Route(workload, state, at_ms, attempt=attempt, tried=tried, reason=reason, why_not=why)
+
+
+def _later(router: Router, workload: Workload, at_ms: int) -> Deferral | None:
+    """Until when it had better wait; what no site could ever hold is refused at once."""
+    if not workload.deadline_ms and not workload.not_before_ms:
+        return None
+    found = deferral(router.board, workload, at_ms)
+    if found is None or len(router.board.ranking(workload, at_ms).keys):
+        return found
+    return None if explain(router, workload, ())[1] else found
 
 
 def _cheapest(router: Router, workload: Workload, tried: Tried, at_ms: int) -> Candidate | None:
@@ -173,6 +189,17 @@ def _cancelled(route: Route, at_ms: int) -> Route:
     )
 
 
+def _wake(router: Router, at_ms: int) -> Iterator[Route]:
+    """Decide anew about those whose hour has come, and about all when the forecast changed."""
+    news = router.board.has_news(at_ms)
+    due = router.deferred if news else router.deferred[: router.due(at_ms)]
+    for _, name in due[:LOOKED_AT_MAX]:
+        route = router.routes[name]
+        found = choose(router, route.workload, at_ms, route.attempt, route.tried)
+        if found.deferral != route.deferral:
+            yield found
+
+
 def _retry(router: Router, at_ms: int) -> Iterator[Route]:
     """Give the most urgent and oldest another chance; a demand that failed once fails for all."""
     hopeless: set[tuple[Demand, str]] = set()
@@ -188,7 +215,7 @@ def _retry(router: Router, at_ms: int) -> Iterator[Route]:
             continue
         tried = tuple(t for t in route.tried if _declined(router, t[0], (t,)))
         found = choose(router, workload, at_ms, route.attempt, tried)
-        if found.state is RouteState.WAITING:
+        if found.state is RouteState.WAITING and not found.deferral:
             if not tried:
                 hopeless.add(key)
             continue

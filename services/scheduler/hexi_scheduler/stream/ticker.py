@@ -1,10 +1,10 @@
-"""Tells each of our sites, as a command, that time goes on; and the watch that it may look."""
+"""Tells each of our sites, as a command, that time goes on; and ROUTE, where work waits for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-from hexi.scheduler.v1 import place_pb2
+from hexi.scheduler.v1 import place_pb2, route_pb2
 from hexi_contracts import topics
 from hexi_kit import ids
 from hexi_kit.clock import Clock
@@ -27,6 +27,7 @@ class Ticker:
 
     async def tick(self, sites: Iterable[Site]) -> None:
         now_ms = self._clock.now_ms()
+        await self._publisher.send_all(_route_ticks(now_ms))
         ticked = place_pb2.Ticked(now_ms=now_ms)
         await self._publisher.send_all(
             Outgoing(
@@ -38,3 +39,12 @@ class Ticker:
             for site in sites
             if site.server_set is not None
         )
+
+
+def _route_ticks(now_ms: int) -> Iterator[Outgoing]:
+    """Offers of no site: nobody may speak for hours, and yet an hour that work waits for comes."""
+    topic = topics.SCHEDULER_REQUEST
+    message = route_pb2.Request(recorded_at_ms=now_ms, site_states=route_pb2.SiteStates())
+    for partition in range(topic.partitions):
+        event_id = ids.derive("route-tick", now_ms, partition)
+        yield Outgoing(topic, "tick", message, event_id, partition)

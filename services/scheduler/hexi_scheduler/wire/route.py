@@ -11,6 +11,7 @@ from hexi.scheduler.v1 import place_pb2, route_pb2, workload_pb2
 from hexi_kit import ids
 from hexi_kit.errors import Poison
 
+from hexi_scheduler.domain.defer import Deferral
 from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
 from hexi_scheduler.domain.route import (
@@ -159,6 +160,8 @@ def _route_bytes(route: Route, cause: common_pb2.Cause) -> bytes:
         message.reason = route.reason
     if route.cancel_requested:
         message.cancel_requested = True
+    if route.deferral is not None:
+        message.deferral.CopyFrom(route_pb2.Deferral(**route.deferral._asdict()))
     if route.why_not is not None:
         message.why_not.CopyFrom(why_not_message(route.why_not))
     return nested(1, message.SerializeToString() + nested(2, route.workload.body))
@@ -177,4 +180,9 @@ def _route(message: route_pb2.RouteDecided, reader: WorkloadReader) -> Route:
         message.cancel_requested,
         message.reason,
         why_not(message.why_not) if message.HasField("why_not") else None,
+        _deferral(message.deferral) if message.HasField("deferral") else None,
     )
+
+
+def _deferral(message: route_pb2.Deferral) -> Deferral:
+    return Deferral(message.until_ms, message.site_id, message.saving_micro_yuan)

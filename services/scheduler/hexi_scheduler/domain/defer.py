@@ -1,0 +1,76 @@
+"""Whether a workload had better start later: at an hour that costs less, or not before its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hexi_scheduler.domain.board import Board
+from hexi_scheduler.domain.cost import stay_of, terms
+from hexi_scheduler.domain.hours import HOUR_MS, HOURS, day_and_time, hour_start_ms
+from hexi_scheduler.domain.ranking import RANK_BITS
+from hexi_scheduler.domain.workload import Workload
+
+MICRO = 1_000_000
+
+
+class Deferral(NamedTuple):
+    """It waits until then; a site and a saving are named where the hour is why."""
+
+    until_ms: int
+    site_id: str = ""
+    saving_micro_yuan: int = 0
+
+    @property
+    def reason(self) -> str:
+        if not self.site_id:
+            return f"not before {day_and_time(self.until_ms)}"
+        return (
+            f"deferred until {day_and_time(self.until_ms)}: {self.site_id} is then expected to "
+            f"cost {self.saving_micro_yuan / MICRO:.2f} yuan less"
+        )
+
+
+def best_start(costs: Sequence[int], saving_min: int) -> tuple[int, int]:
+    """How many hours to wait when a start in n hours costs `costs[n]`, and what that saves."""
+    wait = min(range(len(costs)), key=costs.__getitem__)
+    saving = costs[0] - costs[wait]
+    return (wait, saving) if saving >= max(1, saving_min) else (0, 0)
+
+
+def latest_start_ms(workload: Workload, board: Board) -> int:
+    """So that it ends by its deadline if it runs as long as expected; 0 without a deadline."""
+    if not workload.deadline_ms:
+        return 0
+    policy = board.policy
+    return workload.deadline_ms - (policy.run_s(workload) + policy.defer_margin_s) * 1_000
+
+
+def deferral(board: Board, workload: Workload, at_ms: int) -> Deferral | None:
+    """None: it may start now. Never later than the latest start, whatever is forecast."""
+    earliest_ms = max(at_ms, workload.not_before_ms)
+    latest_ms = latest_start_ms(workload, board)
+    starts = board.starts(workload, at_ms) if latest_ms > earliest_ms else ()
+    first_ms = hour_start_ms(earliest_ms)
+    ahead = (first_ms - hour_start_ms(at_ms)) // HOUR_MS
+    # After a day the forecast repeats itself.
+    waits = min(HOURS, (latest_ms - first_ms) // HOUR_MS + 1) if starts else 0
+    keys = [starts[(ahead + wait) % HOURS] for wait in range(waits)]
+    if keys:
+        saving_min = _burn(board, workload, at_ms + ahead * HOUR_MS, keys[0])
+        saving_min = saving_min * board.policy.defer_saving_milli_min // 1_000
+        wait, saving = best_start([key >> RANK_BITS for key in keys], saving_min)
+        if wait:
+            units = workload.demand.units * stay_of(workload, board.policy, at_ms).slots
+            site_id = board.candidate(keys[wait], workload)[1]
+            return Deferral(first_ms + wait * HOUR_MS, site_id, saving * units)
+    return Deferral(earliest_ms) if earliest_ms > at_ms else None
+
+
+def _burn(board: Board, workload: Workload, at_ms: int, key: int) -> int:
+    """Energy and carbon of a start then, at the site of the key: the part that hours can change."""
+    _, site_id, _, choice = board.candidate(key, workload)
+    stay = stay_of(workload, board.policy, at_ms)
+    site, atlas = board.offers[site_id], board.around.atlas
+    cost = terms(board.policy, atlas, site, choice, workload.demand, stay)
+    return cost.energy + cost.carbon
