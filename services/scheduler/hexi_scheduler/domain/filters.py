@@ -30,7 +30,7 @@ NEVER = frozenset({"model", "domestic", "server_size"})
 
 
 class Around(NamedTuple):
-    """What a filter must know beyond the site: where all stand, and which classes are domestic."""
+    """What a filter must know beyond the site: where all stand, how domestic classes begin."""
 
     atlas: Atlas
     domestic: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ def far_enough(site_id: str, demand: Demand, atlas: Atlas) -> bool:
 
 def welcome(class_id: str, demand: Demand, around: Around) -> bool:
     """A class of the wished kind, and a domestic one where only those will do."""
-    domestic = not demand.constraints.domestic_only or class_id in around.domestic
+    domestic = not demand.constraints.domestic_only or class_id.startswith(around.domestic)
     return domestic and demand.accepts_class(class_id)
 
 
