@@ -579,6 +579,78 @@ class Deferral(_message.Message):
 Global___Deferral: _TypeAlias = Deferral  # noqa: Y015
 
 @_typing.final
+class SiteScore(_message.Message):
+    """What a class of servers in a site costs a demand, micro-yuan per unit and slot, term by term."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    ENERGY_FIELD_NUMBER: _builtins.int
+    CARBON_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    LATENCY_FIELD_NUMBER: _builtins.int
+    RISK_FIELD_NUMBER: _builtins.int
+    site_id: _builtins.str
+    class_id: _builtins.str
+    price: _builtins.int
+    energy: _builtins.int
+    carbon: _builtins.int
+    data: _builtins.int
+    latency: _builtins.int
+    risk: _builtins.int
+    def __init__(
+        self,
+        *,
+        site_id: _builtins.str = ...,
+        class_id: _builtins.str = ...,
+        price: _builtins.int = ...,
+        energy: _builtins.int = ...,
+        carbon: _builtins.int = ...,
+        data: _builtins.int = ...,
+        latency: _builtins.int = ...,
+        risk: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "class_id", b"class_id", "data", b"data", "energy", b"energy", "latency", b"latency", "price", b"price", "risk", b"risk", "site_id", b"site_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteScore: _TypeAlias = SiteScore  # noqa: Y015
+
+@_typing.final
+class Choice(_message.Message):
+    """Why this site, as of the decision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORES_FIELD_NUMBER: _builtins.int
+    CHEAPEST_FULL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___SiteScore]:
+        """The chosen one, then the next three that seemed to have room."""
+
+    @_builtins.property
+    def cheapest_full(self) -> Global___SiteScore:
+        """The cheapest of all where it is another one: it had no room."""
+
+    def __init__(
+        self,
+        *,
+        scores: _abc.Iterable[Global___SiteScore] | None = ...,
+        cheapest_full: Global___SiteScore | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cheapest_full", b"cheapest_full"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cheapest_full", b"cheapest_full", "scores", b"scores"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Choice: _TypeAlias = Choice  # noqa: Y015
+
+@_typing.final
 class RouteDecided(_message.Message):
     """Value of scheduler.route.v1 under a workload id; a tombstone follows when the workload is over."""
 
@@ -597,6 +669,7 @@ class RouteDecided(_message.Message):
     SITES_TRIED_REVISIONS_FIELD_NUMBER: _builtins.int
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     CLASS_ID_FIELD_NUMBER: _builtins.int
+    CHOICE_FIELD_NUMBER: _builtins.int
     DEFERRAL_FIELD_NUMBER: _builtins.int
     PREEMPT_FIELD_NUMBER: _builtins.int
     CLAIM_FIELD_NUMBER: _builtins.int
@@ -632,6 +705,10 @@ class RouteDecided(_message.Message):
         """Of each site in sites_tried: the revision of its state when it declined."""
 
     @_builtins.property
+    def choice(self) -> Global___Choice:
+        """Of a routed one."""
+
+    @_builtins.property
     def deferral(self) -> Global___Deferral:
         """Set while it waits for a better hour, or for its own."""
 
@@ -651,15 +728,16 @@ class RouteDecided(_message.Message):
         sites_tried_revisions: _abc.Iterable[_builtins.int] | None = ...,
         cancel_requested: _builtins.bool = ...,
         class_id: _builtins.str = ...,
+        choice: Global___Choice | None = ...,
         deferral: Global___Deferral | None = ...,
         preempt: _builtins.bool = ...,
         claim: _builtins.bool = ...,
         borrowed: _builtins.bool = ...,
         voucher_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "deferral", b"deferral", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "choice", b"choice", "deferral", b"deferral", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "borrowed", b"borrowed", "cancel_requested", b"cancel_requested", "cause", b"cause", "claim", b"claim", "class_id", b"class_id", "cost_micro_yuan", b"cost_micro_yuan", "decided_at_ms", b"decided_at_ms", "deferral", b"deferral", "preempt", b"preempt", "reason", b"reason", "site_id", b"site_id", "sites_tried", b"sites_tried", "sites_tried_revisions", b"sites_tried_revisions", "state", b"state", "voucher_id", b"voucher_id", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "borrowed", b"borrowed", "cancel_requested", b"cancel_requested", "cause", b"cause", "choice", b"choice", "claim", b"claim", "class_id", b"class_id", "cost_micro_yuan", b"cost_micro_yuan", "decided_at_ms", b"decided_at_ms", "deferral", b"deferral", "preempt", b"preempt", "reason", b"reason", "site_id", b"site_id", "sites_tried", b"sites_tried", "sites_tried_revisions", b"sites_tried_revisions", "state", b"state", "voucher_id", b"voucher_id", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

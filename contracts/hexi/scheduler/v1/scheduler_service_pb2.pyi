@@ -278,6 +278,37 @@ class SiteVerdict(_message.Message):
 Global___SiteVerdict: _TypeAlias = SiteVerdict  # noqa: Y015
 
 @_typing.final
+class ExpectedStart(_message.Message):
+    """When it will start, if nothing else comes in between."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    TEXT_ZH_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """0: nobody knows."""
+    site_id: _builtins.str
+    text: _builtins.str
+    text_zh: _builtins.str
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        site_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+        text_zh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "site_id", b"site_id", "text", b"text", "text_zh", b"text_zh"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExpectedStart: _TypeAlias = ExpectedStart  # noqa: Y015
+
+@_typing.final
 class ExplainWorkloadResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -285,12 +316,36 @@ class ExplainWorkloadResponse(_message.Message):
     SUMMARY_FIELD_NUMBER: _builtins.int
     WHY_NOT_FIELD_NUMBER: _builtins.int
     SITES_FIELD_NUMBER: _builtins.int
+    SUMMARY_ZH_FIELD_NUMBER: _builtins.int
+    NOW_FIELD_NUMBER: _builtins.int
+    MISSES_FIELD_NUMBER: _builtins.int
+    EXPECTED_START_FIELD_NUMBER: _builtins.int
+    CHOICE_FIELD_NUMBER: _builtins.int
     state: _workload_pb2.WorkloadState.ValueType
     summary: _builtins.str
+    summary_zh: _builtins.str
     @_builtins.property
-    def why_not(self) -> _workload_pb2.WhyNot: ...
+    def why_not(self) -> _workload_pb2.WhyNot:
+        """As recorded with the newest decision."""
+
     @_builtins.property
     def sites(self) -> _containers.RepeatedCompositeFieldContainer[Global___SiteVerdict]: ...
+    @_builtins.property
+    def now(self) -> _workload_pb2.WhyNot:
+        """Of what waits: each filter in its order, looked at now, down to the servers."""
+
+    @_builtins.property
+    def misses(self) -> _containers.RepeatedCompositeFieldContainer[_workload_pb2.Miss]:
+        """Of what waits: the nearest miss in each dimension."""
+
+    @_builtins.property
+    def expected_start(self) -> Global___ExpectedStart:
+        """Of what waits."""
+
+    @_builtins.property
+    def choice(self) -> _route_pb2.Choice:
+        """Of what was routed: its site against the next three."""
+
     def __init__(
         self,
         *,
@@ -298,10 +353,15 @@ class ExplainWorkloadResponse(_message.Message):
         summary: _builtins.str = ...,
         why_not: _workload_pb2.WhyNot | None = ...,
         sites: _abc.Iterable[Global___SiteVerdict] | None = ...,
+        summary_zh: _builtins.str = ...,
+        now: _workload_pb2.WhyNot | None = ...,
+        misses: _abc.Iterable[_workload_pb2.Miss] | None = ...,
+        expected_start: Global___ExpectedStart | None = ...,
+        choice: _route_pb2.Choice | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["why_not", b"why_not"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "expected_start", b"expected_start", "now", b"now", "why_not", b"why_not"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sites", b"sites", "state", b"state", "summary", b"summary", "why_not", b"why_not"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "expected_start", b"expected_start", "misses", b"misses", "now", b"now", "sites", b"sites", "state", b"state", "summary", b"summary", "summary_zh", b"summary_zh", "why_not", b"why_not"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -431,3 +431,53 @@ class WhyNot(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WhyNot: _TypeAlias = WhyNot  # noqa: Y015
+
+@_typing.final
+class Miss(_message.Message):
+    """How near something came in one dimension: a server, or a site as a whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIMENSION_FIELD_NUMBER: _builtins.int
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    SERVER_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    FOUND_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    ALONE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    TEXT_ZH_FIELD_NUMBER: _builtins.int
+    dimension: _builtins.str
+    """"cpu", "memory", "accelerators", "device_share", "gang", "latency", "price", "security_grade", …"""
+    site_id: _builtins.str
+    server: _builtins.int
+    """Index in the site's server set."""
+    asked: _builtins.int
+    found: _builtins.int
+    unit: _builtins.str
+    alone: _builtins.bool
+    """Nothing else stood in the way there."""
+    text: _builtins.str
+    text_zh: _builtins.str
+    def __init__(
+        self,
+        *,
+        dimension: _builtins.str = ...,
+        site_id: _builtins.str = ...,
+        server: _builtins.int | None = ...,
+        asked: _builtins.int = ...,
+        found: _builtins.int = ...,
+        unit: _builtins.str = ...,
+        alone: _builtins.bool = ...,
+        text: _builtins.str = ...,
+        text_zh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_server", b"_server", "server", b"server"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_server", b"_server", "alone", b"alone", "asked", b"asked", "dimension", b"dimension", "found", b"found", "server", b"server", "site_id", b"site_id", "text", b"text", "text_zh", b"text_zh", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__server: _TypeAlias = _typing.Literal["server"]  # noqa: Y015
+    _WhichOneofArgType__server: _TypeAlias = _typing.Literal["_server", b"_server"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__server) -> _WhichOneofReturnType__server | None: ...
+
+Global___Miss: _TypeAlias = Miss  # noqa: Y015
