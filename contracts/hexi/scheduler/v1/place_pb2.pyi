@@ -54,6 +54,12 @@ class _ServerConditionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Serve
     SERVER_CONDITION_OVER_POWER: _ServerCondition.ValueType  # 2
     SERVER_CONDITION_SILENT: _ServerCondition.ValueType  # 3
     SERVER_CONDITION_QUARANTINED: _ServerCondition.ValueType  # 4
+    SERVER_CONDITION_WARM: _ServerCondition.ValueType  # 5
+    """Too near to its temperature limit to be given more work."""
+    SERVER_CONDITION_FAILING: _ServerCondition.ValueType  # 6
+    """Work failed to start on it too often lately."""
+    SERVER_CONDITION_DRAINED: _ServerCondition.ValueType  # 7
+    SERVER_CONDITION_MAINTENANCE: _ServerCondition.ValueType  # 8
 
 class ServerCondition(_ServerCondition, metaclass=_ServerConditionEnumTypeWrapper): ...
 
@@ -62,6 +68,12 @@ SERVER_CONDITION_HOT: ServerCondition.ValueType  # 1
 SERVER_CONDITION_OVER_POWER: ServerCondition.ValueType  # 2
 SERVER_CONDITION_SILENT: ServerCondition.ValueType  # 3
 SERVER_CONDITION_QUARANTINED: ServerCondition.ValueType  # 4
+SERVER_CONDITION_WARM: ServerCondition.ValueType  # 5
+"""Too near to its temperature limit to be given more work."""
+SERVER_CONDITION_FAILING: ServerCondition.ValueType  # 6
+"""Work failed to start on it too often lately."""
+SERVER_CONDITION_DRAINED: ServerCondition.ValueType  # 7
+SERVER_CONDITION_MAINTENANCE: ServerCondition.ValueType  # 8
 Global___ServerCondition: _TypeAlias = ServerCondition  # noqa: Y015
 
 class _PlacementState:
@@ -118,6 +130,7 @@ class PlaceItem(_message.Message):
     PREEMPT_FIELD_NUMBER: _builtins.int
     CLAIM_FIELD_NUMBER: _builtins.int
     BORROWED_FIELD_NUMBER: _builtins.int
+    RESCUED_FIELD_NUMBER: _builtins.int
     placement_id: _builtins.str
     attempt: _builtins.int
     preempt: _builtins.bool
@@ -126,6 +139,8 @@ class PlaceItem(_message.Message):
     """It waited long: where it does not fit now, the site keeps for it what frees up."""
     borrowed: _builtins.bool
     """Beyond its tenant's quota: it yields to those within theirs."""
+    rescued: _builtins.bool
+    """Its site was lost: it may use spare capacity."""
     @_builtins.property
     def workload(self) -> _workload_pb2.Workload: ...
     def __init__(
@@ -137,10 +152,11 @@ class PlaceItem(_message.Message):
         preempt: _builtins.bool = ...,
         claim: _builtins.bool = ...,
         borrowed: _builtins.bool = ...,
+        rescued: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["workload", b"workload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "borrowed", b"borrowed", "claim", b"claim", "placement_id", b"placement_id", "preempt", b"preempt", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "borrowed", b"borrowed", "claim", b"claim", "placement_id", b"placement_id", "preempt", b"preempt", "rescued", b"rescued", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -374,6 +390,108 @@ class Ticked(_message.Message):
 Global___Ticked: _TypeAlias = Ticked  # noqa: Y015
 
 @_typing.final
+class DrainRequested(_message.Message):
+    """Servers that take no new work; what still runs there is evicted at `evict_at_ms`.
+    Neither racks nor servers: the whole site.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAIN_ID_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    RACKS_FIELD_NUMBER: _builtins.int
+    SERVERS_FIELD_NUMBER: _builtins.int
+    EVICT_AT_MS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    drain_id: _builtins.str
+    active: _builtins.bool
+    evict_at_ms: _builtins.int
+    reason: _builtins.str
+    @_builtins.property
+    def racks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def servers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        drain_id: _builtins.str = ...,
+        active: _builtins.bool = ...,
+        racks: _abc.Iterable[_builtins.str] | None = ...,
+        servers: _abc.Iterable[_builtins.int] | None = ...,
+        evict_at_ms: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "drain_id", b"drain_id", "evict_at_ms", b"evict_at_ms", "racks", b"racks", "reason", b"reason", "servers", b"servers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainRequested: _TypeAlias = DrainRequested  # noqa: Y015
+
+@_typing.final
+class SiteLossDeclared(_message.Message):
+    """The site is gone with all that runs there, or it is back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOST_FIELD_NUMBER: _builtins.int
+    LOST_AT_MS_FIELD_NUMBER: _builtins.int
+    DECLARED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    lost: _builtins.bool
+    lost_at_ms: _builtins.int
+    declared: _builtins.bool
+    """An operator said so; else it was silent, and is back when it is heard."""
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        lost: _builtins.bool = ...,
+        lost_at_ms: _builtins.int = ...,
+        declared: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared", b"declared", "lost", b"lost", "lost_at_ms", b"lost_at_ms", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteLossDeclared: _TypeAlias = SiteLossDeclared  # noqa: Y015
+
+@_typing.final
+class RackPowerMeasured(_message.Message):
+    """What racks draw; told when it moved, not with every frame."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RACKS_FIELD_NUMBER: _builtins.int
+    POWER_W_FIELD_NUMBER: _builtins.int
+    MEASURED_AT_MS_FIELD_NUMBER: _builtins.int
+    measured_at_ms: _builtins.int
+    @_builtins.property
+    def racks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def power_w(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """In the order of racks."""
+
+    def __init__(
+        self,
+        *,
+        racks: _abc.Iterable[_builtins.str] | None = ...,
+        power_w: _abc.Iterable[_builtins.int] | None = ...,
+        measured_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["measured_at_ms", b"measured_at_ms", "power_w", b"power_w", "racks", b"racks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RackPowerMeasured: _TypeAlias = RackPowerMeasured  # noqa: Y015
+
+@_typing.final
 class SiteCommand(_message.Message):
     """Value of scheduler.command.v1. Items that decide by themselves come as batches."""
 
@@ -390,6 +508,9 @@ class SiteCommand(_message.Message):
     TICK_FIELD_NUMBER: _builtins.int
     SERVER_SET_FIELD_NUMBER: _builtins.int
     SITE_FIELD_NUMBER: _builtins.int
+    DRAIN_FIELD_NUMBER: _builtins.int
+    LOSS_FIELD_NUMBER: _builtins.int
+    RACK_POWER_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     recorded_at_ms: _builtins.int
     @_builtins.property
@@ -410,6 +531,12 @@ class SiteCommand(_message.Message):
     def server_set(self) -> _inventory_pb2.ServerSet: ...
     @_builtins.property
     def site(self) -> _inventory_pb2.SiteRecorded: ...
+    @_builtins.property
+    def drain(self) -> Global___DrainRequested: ...
+    @_builtins.property
+    def loss(self) -> Global___SiteLossDeclared: ...
+    @_builtins.property
+    def rack_power(self) -> Global___RackPowerMeasured: ...
     def __init__(
         self,
         *,
@@ -424,12 +551,15 @@ class SiteCommand(_message.Message):
         tick: Global___Ticked | None = ...,
         server_set: _inventory_pb2.ServerSet | None = ...,
         site: _inventory_pb2.SiteRecorded | None = ...,
+        drain: Global___DrainRequested | None = ...,
+        loss: Global___SiteLossDeclared | None = ...,
+        rack_power: Global___RackPowerMeasured | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "item", b"item", "place", b"place", "quarantine", b"quarantine", "release", b"release", "reserve", b"reserve", "runs", b"runs", "server_set", b"server_set", "site", b"site", "tick", b"tick"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "drain", b"drain", "item", b"item", "loss", b"loss", "place", b"place", "quarantine", b"quarantine", "rack_power", b"rack_power", "release", b"release", "reserve", b"reserve", "runs", b"runs", "server_set", b"server_set", "site", b"site", "tick", b"tick"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "item", b"item", "place", b"place", "quarantine", b"quarantine", "recorded_at_ms", b"recorded_at_ms", "release", b"release", "reserve", b"reserve", "runs", b"runs", "server_set", b"server_set", "site", b"site", "site_id", b"site_id", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "drain", b"drain", "item", b"item", "loss", b"loss", "place", b"place", "quarantine", b"quarantine", "rack_power", b"rack_power", "recorded_at_ms", b"recorded_at_ms", "release", b"release", "reserve", b"reserve", "runs", b"runs", "server_set", b"server_set", "site", b"site", "site_id", b"site_id", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["place", "release", "runs", "condition", "quarantine", "reserve", "tick", "server_set", "site"]  # noqa: Y015
+    _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["place", "release", "runs", "condition", "quarantine", "reserve", "tick", "server_set", "site", "drain", "loss", "rack_power"]  # noqa: Y015
     _WhichOneofArgType_item: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_item) -> _WhichOneofReturnType_item | None: ...
 
@@ -818,6 +948,140 @@ class PreemptionRecord(_message.Message):
 Global___PreemptionRecord: _TypeAlias = PreemptionRecord  # noqa: Y015
 
 @_typing.final
+class DrainRecord(_message.Message):
+    """A drain in force, or over. Under `<site>/drain/<drain id>`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAUSE_FIELD_NUMBER: _builtins.int
+    DRAIN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cause(self) -> _common_pb2.Cause: ...
+    @_builtins.property
+    def drain(self) -> Global___DrainRequested: ...
+    def __init__(
+        self,
+        *,
+        cause: _common_pb2.Cause | None = ...,
+        drain: Global___DrainRequested | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "drain", b"drain"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "drain", b"drain"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainRecord: _TypeAlias = DrainRecord  # noqa: Y015
+
+@_typing.final
+class SiteLossRecord(_message.Message):
+    """Under `<site>/loss`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAUSE_FIELD_NUMBER: _builtins.int
+    LOSS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cause(self) -> _common_pb2.Cause: ...
+    @_builtins.property
+    def loss(self) -> Global___SiteLossDeclared: ...
+    def __init__(
+        self,
+        *,
+        cause: _common_pb2.Cause | None = ...,
+        loss: Global___SiteLossDeclared | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "loss", b"loss"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "loss", b"loss"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteLossRecord: _TypeAlias = SiteLossRecord  # noqa: Y015
+
+@_typing.final
+class RackPowerRecord(_message.Message):
+    """The newest power of every rack that was measured. Under `<site>/rack-power`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAUSE_FIELD_NUMBER: _builtins.int
+    MEASURED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cause(self) -> _common_pb2.Cause: ...
+    @_builtins.property
+    def measured(self) -> Global___RackPowerMeasured: ...
+    def __init__(
+        self,
+        *,
+        cause: _common_pb2.Cause | None = ...,
+        measured: Global___RackPowerMeasured | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "measured", b"measured"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "measured", b"measured"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RackPowerRecord: _TypeAlias = RackPowerRecord  # noqa: Y015
+
+@_typing.final
+class ServerFailures(_message.Message):
+    """How often work failed to start on a server lately, and until when it is out for that."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVER_FIELD_NUMBER: _builtins.int
+    STRIKES_FIELD_NUMBER: _builtins.int
+    FAILED_AT_MS_FIELD_NUMBER: _builtins.int
+    OUT_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    server: _builtins.int
+    strikes: _builtins.int
+    failed_at_ms: _builtins.int
+    out_until_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        server: _builtins.int = ...,
+        strikes: _builtins.int = ...,
+        failed_at_ms: _builtins.int = ...,
+        out_until_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed_at_ms", b"failed_at_ms", "out_until_ms", b"out_until_ms", "server", b"server", "strikes", b"strikes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ServerFailures: _TypeAlias = ServerFailures  # noqa: Y015
+
+@_typing.final
+class FailuresRecord(_message.Message):
+    """Every server of the site with failures that still count. Under `<site>/failures`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAUSE_FIELD_NUMBER: _builtins.int
+    SERVERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cause(self) -> _common_pb2.Cause: ...
+    @_builtins.property
+    def servers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServerFailures]: ...
+    def __init__(
+        self,
+        *,
+        cause: _common_pb2.Cause | None = ...,
+        servers: _abc.Iterable[Global___ServerFailures] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "servers", b"servers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FailuresRecord: _TypeAlias = FailuresRecord  # noqa: Y015
+
+@_typing.final
 class PlaceJournal(_message.Message):
     """Everything the placement journal can hold."""
 
@@ -830,6 +1094,10 @@ class PlaceJournal(_message.Message):
     SERVER_SET_FIELD_NUMBER: _builtins.int
     SITE_FIELD_NUMBER: _builtins.int
     PREEMPTION_FIELD_NUMBER: _builtins.int
+    DRAIN_FIELD_NUMBER: _builtins.int
+    LOSS_FIELD_NUMBER: _builtins.int
+    RACK_POWER_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def placement(self) -> Global___PlacementRecord: ...
     @_builtins.property
@@ -844,6 +1112,14 @@ class PlaceJournal(_message.Message):
     def site(self) -> Global___SiteFactsRecord: ...
     @_builtins.property
     def preemption(self) -> Global___PreemptionRecord: ...
+    @_builtins.property
+    def drain(self) -> Global___DrainRecord: ...
+    @_builtins.property
+    def loss(self) -> Global___SiteLossRecord: ...
+    @_builtins.property
+    def rack_power(self) -> Global___RackPowerRecord: ...
+    @_builtins.property
+    def failures(self) -> Global___FailuresRecord: ...
     def __init__(
         self,
         *,
@@ -854,12 +1130,16 @@ class PlaceJournal(_message.Message):
         server_set: Global___ServerSetRecord | None = ...,
         site: Global___SiteFactsRecord | None = ...,
         preemption: Global___PreemptionRecord | None = ...,
+        drain: Global___DrainRecord | None = ...,
+        loss: Global___SiteLossRecord | None = ...,
+        rack_power: Global___RackPowerRecord | None = ...,
+        failures: Global___FailuresRecord | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "condition", b"condition", "item", b"item", "placement", b"placement", "preemption", b"preemption", "reservation", b"reservation", "server_set", b"server_set", "site", b"site"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "condition", b"condition", "drain", b"drain", "failures", b"failures", "item", b"item", "loss", b"loss", "placement", b"placement", "preemption", b"preemption", "rack_power", b"rack_power", "reservation", b"reservation", "server_set", b"server_set", "site", b"site"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "condition", b"condition", "item", b"item", "placement", b"placement", "preemption", b"preemption", "reservation", b"reservation", "server_set", b"server_set", "site", b"site"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "condition", b"condition", "drain", b"drain", "failures", b"failures", "item", b"item", "loss", b"loss", "placement", b"placement", "preemption", b"preemption", "rack_power", b"rack_power", "reservation", b"reservation", "server_set", b"server_set", "site", b"site"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["placement", "condition", "reservation", "clock", "server_set", "site", "preemption"]  # noqa: Y015
+    _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["placement", "condition", "reservation", "clock", "server_set", "site", "preemption", "drain", "loss", "rack_power", "failures"]  # noqa: Y015
     _WhichOneofArgType_item: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_item) -> _WhichOneofReturnType_item | None: ...
 

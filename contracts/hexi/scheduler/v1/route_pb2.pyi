@@ -365,6 +365,30 @@ class Backfill(_message.Message):
 Global___Backfill: _TypeAlias = Backfill  # noqa: Y015
 
 @_typing.final
+class SpareCapacity(_message.Message):
+    """Units of a class that are kept for whom the policy names; they are not in what is free."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    units: _builtins.int
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        units: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SpareCapacity: _TypeAlias = SpareCapacity  # noqa: Y015
+
+@_typing.final
 class SiteState(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -412,6 +436,8 @@ class SiteState(_message.Message):
     PREEMPTIBLE_FIELD_NUMBER: _builtins.int
     BACKFILL_FIELD_NUMBER: _builtins.int
     CLAIMS_FREE_FIELD_NUMBER: _builtins.int
+    SPARE_FIELD_NUMBER: _builtins.int
+    LOST_AT_MS_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     server_set_revision: _builtins.int
     admitted: _builtins.bool
@@ -426,6 +452,8 @@ class SiteState(_message.Message):
     """Of a million runs that ended lately, how many failed to start or were evicted."""
     claims_free: _builtins.int
     """Claims the site would still take."""
+    lost_at_ms: _builtins.int
+    """Since when the site is lost; 0: it is not."""
     @_builtins.property
     def latency_us(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
     @_builtins.property
@@ -456,6 +484,8 @@ class SiteState(_message.Message):
     def preemptible(self) -> _containers.RepeatedCompositeFieldContainer[Global___RankUse]: ...
     @_builtins.property
     def backfill(self) -> _containers.RepeatedCompositeFieldContainer[Global___Backfill]: ...
+    @_builtins.property
+    def spare(self) -> _containers.RepeatedCompositeFieldContainer[Global___SpareCapacity]: ...
     def __init__(
         self,
         *,
@@ -483,10 +513,12 @@ class SiteState(_message.Message):
         preemptible: _abc.Iterable[Global___RankUse] | None = ...,
         backfill: _abc.Iterable[Global___Backfill] | None = ...,
         claims_free: _builtins.int = ...,
+        spare: _abc.Iterable[Global___SpareCapacity] | None = ...,
+        lost_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "backfill", b"backfill", "carbon_g_per_kwh", b"carbon_g_per_kwh", "carbon_g_per_kwh_by_hour", b"carbon_g_per_kwh_by_hour", "claims_free", b"claims_free", "classes", b"classes", "executor_classes", b"executor_classes", "executors", b"executors", "failure_ppm", b"failure_ppm", "hub", b"hub", "latency_us", b"latency_us", "leases", b"leases", "position", b"position", "preemptible", b"preemptible", "pue_milli", b"pue_milli", "pue_milli_by_hour", b"pue_milli_by_hour", "region", b"region", "revision", b"revision", "security_grade", b"security_grade", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "state_owned_cloud", b"state_owned_cloud", "total", b"total", "uses", b"uses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "backfill", b"backfill", "carbon_g_per_kwh", b"carbon_g_per_kwh", "carbon_g_per_kwh_by_hour", b"carbon_g_per_kwh_by_hour", "claims_free", b"claims_free", "classes", b"classes", "executor_classes", b"executor_classes", "executors", b"executors", "failure_ppm", b"failure_ppm", "hub", b"hub", "latency_us", b"latency_us", "leases", b"leases", "lost_at_ms", b"lost_at_ms", "position", b"position", "preemptible", b"preemptible", "pue_milli", b"pue_milli", "pue_milli_by_hour", b"pue_milli_by_hour", "region", b"region", "revision", b"revision", "security_grade", b"security_grade", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "spare", b"spare", "state_owned_cloud", b"state_owned_cloud", "total", b"total", "uses", b"uses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -675,6 +707,7 @@ class RouteDecided(_message.Message):
     CLAIM_FIELD_NUMBER: _builtins.int
     BORROWED_FIELD_NUMBER: _builtins.int
     VOUCHER_ID_FIELD_NUMBER: _builtins.int
+    RESCUED_FIELD_NUMBER: _builtins.int
     state: _workload_pb2.WorkloadState.ValueType
     site_id: _builtins.str
     attempt: _builtins.int
@@ -692,6 +725,8 @@ class RouteDecided(_message.Message):
     """Beyond its tenant's quota."""
     voucher_id: _builtins.str
     """The voucher of the tenants' policy that pays part of it."""
+    rescued: _builtins.bool
+    """Its site was lost: it goes before others of its class, and may use spare capacity."""
     @_builtins.property
     def cause(self) -> _common_pb2.Cause: ...
     @_builtins.property
@@ -734,10 +769,11 @@ class RouteDecided(_message.Message):
         claim: _builtins.bool = ...,
         borrowed: _builtins.bool = ...,
         voucher_id: _builtins.str = ...,
+        rescued: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "choice", b"choice", "deferral", b"deferral", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "borrowed", b"borrowed", "cancel_requested", b"cancel_requested", "cause", b"cause", "choice", b"choice", "claim", b"claim", "class_id", b"class_id", "cost_micro_yuan", b"cost_micro_yuan", "decided_at_ms", b"decided_at_ms", "deferral", b"deferral", "preempt", b"preempt", "reason", b"reason", "site_id", b"site_id", "sites_tried", b"sites_tried", "sites_tried_revisions", b"sites_tried_revisions", "state", b"state", "voucher_id", b"voucher_id", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "borrowed", b"borrowed", "cancel_requested", b"cancel_requested", "cause", b"cause", "choice", b"choice", "claim", b"claim", "class_id", b"class_id", "cost_micro_yuan", b"cost_micro_yuan", "decided_at_ms", b"decided_at_ms", "deferral", b"deferral", "preempt", b"preempt", "reason", b"reason", "rescued", b"rescued", "site_id", b"site_id", "sites_tried", b"sites_tried", "sites_tried_revisions", b"sites_tried_revisions", "state", b"state", "voucher_id", b"voucher_id", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -529,3 +529,193 @@ class ReportRunsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportRunsResponse: _TypeAlias = ReportRunsResponse  # noqa: Y015
+
+@_typing.final
+class DrainSiteRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    DRAIN_ID_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    RACKS_FIELD_NUMBER: _builtins.int
+    SERVERS_FIELD_NUMBER: _builtins.int
+    GRACE_S_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    idempotency_key: _builtins.str
+    site_id: _builtins.str
+    drain_id: _builtins.str
+    """Whoever drains the same again names the same drain; empty: one of its own."""
+    active: _builtins.bool
+    grace_s: _builtins.int
+    reason: _builtins.str
+    @_builtins.property
+    def racks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def servers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        idempotency_key: _builtins.str = ...,
+        site_id: _builtins.str = ...,
+        drain_id: _builtins.str = ...,
+        active: _builtins.bool = ...,
+        racks: _abc.Iterable[_builtins.str] | None = ...,
+        servers: _abc.Iterable[_builtins.int] | None = ...,
+        grace_s: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "drain_id", b"drain_id", "grace_s", b"grace_s", "idempotency_key", b"idempotency_key", "racks", b"racks", "reason", b"reason", "servers", b"servers", "site_id", b"site_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainSiteRequest: _TypeAlias = DrainSiteRequest  # noqa: Y015
+
+@_typing.final
+class DrainSiteResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAIN_ID_FIELD_NUMBER: _builtins.int
+    EVICT_AT_MS_FIELD_NUMBER: _builtins.int
+    drain_id: _builtins.str
+    evict_at_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        drain_id: _builtins.str = ...,
+        evict_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drain_id", b"drain_id", "evict_at_ms", b"evict_at_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainSiteResponse: _TypeAlias = DrainSiteResponse  # noqa: Y015
+
+@_typing.final
+class DeclareSiteLostRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    idempotency_key: _builtins.str
+    site_id: _builtins.str
+    lost: _builtins.bool
+    """False: it is back."""
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        idempotency_key: _builtins.str = ...,
+        site_id: _builtins.str = ...,
+        lost: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "lost", b"lost", "reason", b"reason", "site_id", b"site_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeclareSiteLostRequest: _TypeAlias = DeclareSiteLostRequest  # noqa: Y015
+
+@_typing.final
+class DeclareSiteLostResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeclareSiteLostResponse: _TypeAlias = DeclareSiteLostResponse  # noqa: Y015
+
+@_typing.final
+class GetSiteLossRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    site_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        site_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["site_id", b"site_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSiteLossRequest: _TypeAlias = GetSiteLossRequest  # noqa: Y015
+
+@_typing.final
+class UnsavedWorkload(_message.Message):
+    """Work of a lost site that has no place yet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKLOAD_ID_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    NEAREST_MISS_FIELD_NUMBER: _builtins.int
+    workload_id: _builtins.str
+    priority: _builtins.int
+    state: _workload_pb2.WorkloadState.ValueType
+    nearest_miss: _builtins.str
+    def __init__(
+        self,
+        *,
+        workload_id: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        state: _workload_pb2.WorkloadState.ValueType = ...,
+        nearest_miss: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nearest_miss", b"nearest_miss", "priority", b"priority", "state", b"state", "workload_id", b"workload_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnsavedWorkload: _TypeAlias = UnsavedWorkload  # noqa: Y015
+
+@_typing.final
+class GetSiteLossResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOST_AT_MS_FIELD_NUMBER: _builtins.int
+    EVICTED_FIELD_NUMBER: _builtins.int
+    SAVED_FIELD_NUMBER: _builtins.int
+    UNSAVED_FIELD_NUMBER: _builtins.int
+    lost_at_ms: _builtins.int
+    """0: the site is not lost."""
+    evicted: _builtins.int
+    saved: _builtins.int
+    @_builtins.property
+    def unsaved(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnsavedWorkload]:
+        """The most urgent first, at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        lost_at_ms: _builtins.int = ...,
+        evicted: _builtins.int = ...,
+        saved: _builtins.int = ...,
+        unsaved: _abc.Iterable[Global___UnsavedWorkload] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evicted", b"evicted", "lost_at_ms", b"lost_at_ms", "saved", b"saved", "unsaved", b"unsaved"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSiteLossResponse: _TypeAlias = GetSiteLossResponse  # noqa: Y015

@@ -74,6 +74,21 @@ class SchedulerServiceStub:
                 request_serializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.ReportRunsRequest.SerializeToString,
                 response_deserializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.ReportRunsResponse.FromString,
                 _registered_method=True)
+        self.DrainSite = channel.unary_unary(
+                '/hexi.scheduler.v1.SchedulerService/DrainSite',
+                request_serializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.DrainSiteRequest.SerializeToString,
+                response_deserializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.DrainSiteResponse.FromString,
+                _registered_method=True)
+        self.DeclareSiteLost = channel.unary_unary(
+                '/hexi.scheduler.v1.SchedulerService/DeclareSiteLost',
+                request_serializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.DeclareSiteLostRequest.SerializeToString,
+                response_deserializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.DeclareSiteLostResponse.FromString,
+                _registered_method=True)
+        self.GetSiteLoss = channel.unary_unary(
+                '/hexi.scheduler.v1.SchedulerService/GetSiteLoss',
+                request_serializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.GetSiteLossRequest.SerializeToString,
+                response_deserializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.GetSiteLossResponse.FromString,
+                _registered_method=True)
 
 
 class SchedulerServiceServicer:
@@ -130,6 +145,27 @@ class SchedulerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DrainSite(self, request, context):
+        """Operators only: take servers out of service, or back in.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeclareSiteLost(self, request, context):
+        """Operators only: the site is gone, or is back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSiteLoss(self, request, context):
+        """What became of the work of a lost site.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SchedulerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -172,6 +208,21 @@ def add_SchedulerServiceServicer_to_server(servicer, server):
                     servicer.ReportRuns,
                     request_deserializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.ReportRunsRequest.FromString,
                     response_serializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.ReportRunsResponse.SerializeToString,
+            ),
+            'DrainSite': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainSite,
+                    request_deserializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.DrainSiteRequest.FromString,
+                    response_serializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.DrainSiteResponse.SerializeToString,
+            ),
+            'DeclareSiteLost': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeclareSiteLost,
+                    request_deserializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.DeclareSiteLostRequest.FromString,
+                    response_serializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.DeclareSiteLostResponse.SerializeToString,
+            ),
+            'GetSiteLoss': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSiteLoss,
+                    request_deserializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.GetSiteLossRequest.FromString,
+                    response_serializer=hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.GetSiteLossResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -390,6 +441,87 @@ class SchedulerService:
             '/hexi.scheduler.v1.SchedulerService/ReportRuns',
             hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.ReportRunsRequest.SerializeToString,
             hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.ReportRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainSite(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hexi.scheduler.v1.SchedulerService/DrainSite',
+            hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.DrainSiteRequest.SerializeToString,
+            hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.DrainSiteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeclareSiteLost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hexi.scheduler.v1.SchedulerService/DeclareSiteLost',
+            hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.DeclareSiteLostRequest.SerializeToString,
+            hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.DeclareSiteLostResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSiteLoss(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hexi.scheduler.v1.SchedulerService/GetSiteLoss',
+            hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.GetSiteLossRequest.SerializeToString,
+            hexi_dot_scheduler_dot_v1_dot_scheduler__service__pb2.GetSiteLossResponse.FromString,
             options,
             channel_credentials,
             insecure,

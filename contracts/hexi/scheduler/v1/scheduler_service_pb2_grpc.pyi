@@ -42,6 +42,12 @@ class SchedulerServiceStub:
     """Agents only: every order of the site that is live, then changes as they come."""
     ReportRuns: _grpc.UnaryUnaryMultiCallable[_scheduler_service_pb2.ReportRunsRequest, _scheduler_service_pb2.ReportRunsResponse]
     """Agents only."""
+    DrainSite: _grpc.UnaryUnaryMultiCallable[_scheduler_service_pb2.DrainSiteRequest, _scheduler_service_pb2.DrainSiteResponse]
+    """Operators only: take servers out of service, or back in."""
+    DeclareSiteLost: _grpc.UnaryUnaryMultiCallable[_scheduler_service_pb2.DeclareSiteLostRequest, _scheduler_service_pb2.DeclareSiteLostResponse]
+    """Operators only: the site is gone, or is back."""
+    GetSiteLoss: _grpc.UnaryUnaryMultiCallable[_scheduler_service_pb2.GetSiteLossRequest, _scheduler_service_pb2.GetSiteLossResponse]
+    """What became of the work of a lost site."""
 
 @_typing.type_check_only
 class SchedulerServiceAsyncStub(SchedulerServiceStub):
@@ -57,6 +63,12 @@ class SchedulerServiceAsyncStub(SchedulerServiceStub):
     """Agents only: every order of the site that is live, then changes as they come."""
     ReportRuns: _aio.UnaryUnaryMultiCallable[_scheduler_service_pb2.ReportRunsRequest, _scheduler_service_pb2.ReportRunsResponse]  # type: ignore[assignment]
     """Agents only."""
+    DrainSite: _aio.UnaryUnaryMultiCallable[_scheduler_service_pb2.DrainSiteRequest, _scheduler_service_pb2.DrainSiteResponse]  # type: ignore[assignment]
+    """Operators only: take servers out of service, or back in."""
+    DeclareSiteLost: _aio.UnaryUnaryMultiCallable[_scheduler_service_pb2.DeclareSiteLostRequest, _scheduler_service_pb2.DeclareSiteLostResponse]  # type: ignore[assignment]
+    """Operators only: the site is gone, or is back."""
+    GetSiteLoss: _aio.UnaryUnaryMultiCallable[_scheduler_service_pb2.GetSiteLossRequest, _scheduler_service_pb2.GetSiteLossResponse]  # type: ignore[assignment]
+    """What became of the work of a lost site."""
 
 class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -117,5 +129,29 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_scheduler_service_pb2.ReportRunsResponse, _abc.Awaitable[_scheduler_service_pb2.ReportRunsResponse]]:
         """Agents only."""
+
+    @_abc_1.abstractmethod
+    def DrainSite(
+        self,
+        request: _scheduler_service_pb2.DrainSiteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scheduler_service_pb2.DrainSiteResponse, _abc.Awaitable[_scheduler_service_pb2.DrainSiteResponse]]:
+        """Operators only: take servers out of service, or back in."""
+
+    @_abc_1.abstractmethod
+    def DeclareSiteLost(
+        self,
+        request: _scheduler_service_pb2.DeclareSiteLostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scheduler_service_pb2.DeclareSiteLostResponse, _abc.Awaitable[_scheduler_service_pb2.DeclareSiteLostResponse]]:
+        """Operators only: the site is gone, or is back."""
+
+    @_abc_1.abstractmethod
+    def GetSiteLoss(
+        self,
+        request: _scheduler_service_pb2.GetSiteLossRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scheduler_service_pb2.GetSiteLossResponse, _abc.Awaitable[_scheduler_service_pb2.GetSiteLossResponse]]:
+        """What became of the work of a lost site."""
 
 def add_SchedulerServiceServicer_to_server(servicer: SchedulerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
