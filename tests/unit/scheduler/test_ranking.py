@@ -224,7 +224,7 @@ def test_each_term_is_kept_apart() -> None:
 
     # 400 W for a quarter of an hour at a PUE of 1.25 are 0.125 kWh, and 62.5 g of carbon;
     # a terabyte comes from the other hub, for ten slots of two units.
-    energy, carbon, data = 50_000, 62 * 90, 80_000 * 1_000 // 20
+    energy, carbon, data = 50_000, 5_625, 80_000 * 1_000 // 20
     risk = 50_000 * (900_000 + energy + carbon) // 1_000_000
     expected = CostTerms(900_000, energy, carbon, data, 1_800, risk)
     assert router.terms(workload, found, 0) == expected

@@ -16,6 +16,7 @@ from hexi_scheduler.domain.workload import Demand, Workload
 
 SLOT_S = 900
 WS_PER_KWH = 3_600_000
+G_PER_KG = 1_000
 BYTES_PER_GB = 10**9
 PPM = 1_000_000
 DATA_MICRO_YUAN_MAX = 10**12  # a million yuan a unit and slot: nobody moves that
@@ -80,8 +81,11 @@ def burn_by_hour(
     mix = at_all_hours(standing.carbon_g_per_kwh_by_hour, standing.carbon_g_per_kwh)
     burnt_ws = tuple(power_w * SLOT_S * milli // 1_000 for milli in pue)
     energies = tuple(ws * policy.energy_micro_yuan_per_kwh // WS_PER_KWH for ws in burnt_ws)
-    grams = (ws * g // WS_PER_KWH for ws, g in zip(burnt_ws, mix, strict=True))
-    return energies, tuple(g * policy.carbon_micro_yuan_per_kg // 1_000 for g in grams)
+    rate = policy.carbon_micro_yuan_per_kg
+    carbons = (
+        ws * g * rate // (WS_PER_KWH * G_PER_KG) for ws, g in zip(burnt_ws, mix, strict=True)
+    )
+    return energies, tuple(carbons)
 
 
 def data_cost(policy: RoutePolicy, atlas: Atlas, site_id: str, demand: Demand, stay: Stay) -> int:

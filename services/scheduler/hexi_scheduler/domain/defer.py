@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from hexi_scheduler.domain.board import Board
-from hexi_scheduler.domain.cost import stay_of, terms
+from hexi_scheduler.domain.cost import PPM, stay_of, terms
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS, day_and_time, hour_start_ms
 from hexi_scheduler.domain.ranking import RANK_BITS
 from hexi_scheduler.domain.workload import Workload
@@ -58,7 +58,7 @@ def deferral(board: Board, workload: Workload, at_ms: int) -> Deferral | None:
     keys = [starts[(ahead + wait) % HOURS] for wait in range(waits)]
     if keys:
         saving_min = _burn(board, workload, at_ms + ahead * HOUR_MS, keys[0])
-        saving_min = saving_min * board.policy.defer_saving_milli_min // 1_000
+        saving_min = saving_min * board.policy.defer_saving_ppm_min // PPM
         wait, saving = best_start([key >> RANK_BITS for key in keys], saving_min)
         if wait:
             units = workload.demand.units * stay_of(workload, board.policy, at_ms).slots

@@ -24,7 +24,7 @@ class RoutePolicy(NamedTuple):
     data_micro_yuan_per_gb_in_hub: int = 0
     risk_loss_milli: int = 0  # of a run that fails, how much was for nothing
     run_s_unknown: int = 3_600
-    defer_saving_milli_min: int = 0  # of what energy and carbon cost now
+    defer_saving_ppm_min: int = 0  # of what energy and carbon cost now
     defer_margin_s: int = 0  # kept free before the latest start
     domestic_classes: tuple[str, ...] = ()
     later: tuple[RoutePolicy, ...] = ()
