@@ -38,6 +38,11 @@ def best_start(costs: Sequence[int], saving_min: int) -> tuple[int, int]:
     return (wait, saving) if saving >= max(1, saving_min) else (0, 0)
 
 
+def same_wait(one: Deferral | None, other: Deferral | None) -> bool:
+    """The saving is that of the day it was decided: as time passes it is not told anew."""
+    return one is not None and other is not None and one[:2] == other[:2]
+
+
 def latest_start_ms(workload: Workload, board: Board) -> int:
     """So that it ends by its deadline if it runs as long as expected; 0 without a deadline."""
     if not workload.deadline_ms:
