@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
@@ -10,7 +11,13 @@ import yaml
 from hexi_kit.settings import ServiceSettings
 
 from hexi_scheduler.domain.conditions import ConditionRules
+from hexi_scheduler.domain.priority import Priorities, PriorityClass, Yields
 from hexi_scheduler.domain.route_policy import RoutePolicy
+from hexi_scheduler.domain.rules import ClaimRules, PreemptionBudget, Rules
+from hexi_scheduler.domain.tenants import Tenant, Tenants, Voucher
+from hexi_scheduler.domain.use import Use
+
+ACCELERATOR_MS_PER_HOUR = 3_600_000
 
 
 class SchedulerSettings(ServiceSettings):
@@ -50,6 +57,53 @@ def dated_policy(entries: Sequence[Mapping[str, Any]]) -> RoutePolicy:
 def condition_rules() -> ConditionRules:
     """The thresholds in force."""
     return ConditionRules(**_read("conditions-2026.yaml"))
+
+
+def fair_rules() -> Rules:
+    """Classes, budgets and tenants in force."""
+    urgency, tenants = _read("priority-2026.yaml"), _read("tenants-2026.yaml")
+    budget, claims = urgency["preemption"], urgency["claims"]
+    return Rules(
+        Priorities(
+            tuple(
+                PriorityClass(**{**said, "yields": Yields(said["yields"])})
+                for said in sorted(urgency["classes"], key=lambda c: c["priority_min"])
+            )
+        ),
+        Tenants(
+            {name: _tenant(said) for name, said in tenants["named"].items()},
+            _tenant(tenants["other"]),
+            tuple(_voucher(said) for said in tenants["vouchers"]),
+        ),
+        PreemptionBudget(
+            budget["wasted_accelerator_hours_max"] * ACCELERATOR_MS_PER_HOUR,
+            budget["victims_per_tenant_max"],
+        ),
+        ClaimRules(
+            claims["after_s"] * 1_000,
+            claims["hold_s"] * 1_000,
+            claims["per_site_max"],
+            claims["replicas_min"],
+            claims["accelerators_min"],
+            claims["cpu_milli_min"],
+        ),
+        urgency["effective_from"],
+    )
+
+
+def _tenant(said: Mapping[str, Any]) -> Tenant:
+    return Tenant(**{**said, "quota": Use(**said.get("quota", {}))})
+
+
+def _voucher(said: Mapping[str, Any]) -> Voucher:
+    fields = {name: value for name, value in said.items() if name not in ("from", "until")}
+    fields["class_ids"] = tuple(fields["class_ids"])
+    return Voucher(**fields, from_ms=_day_ms(said["from"]), until_ms=_day_ms(said["until"]))
+
+
+def _day_ms(day: str) -> int:
+    """The first moment of a day in Asia/Shanghai."""
+    return int(datetime.fromisoformat(f"{day}T00:00:00+08:00").timestamp()) * 1_000
 
 
 def _read(name: str) -> dict[str, Any]:

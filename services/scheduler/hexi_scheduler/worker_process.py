@@ -10,7 +10,8 @@ from hexi_kit.journal.app import JournalAppOptions
 from hexi_kit.process import Process
 from hexi_kit.rpc.server import RpcOptions, RpcServer
 
-from hexi_scheduler.settings import SchedulerSettings, condition_rules, route_policy
+from hexi_scheduler.domain.policies import Policies
+from hexi_scheduler.settings import SchedulerSettings, condition_rules, fair_rules, route_policy
 from hexi_scheduler.stream.door import GROUP, INPUTS, WorkerDoor
 
 COLLECT_AT = (20_000, 20, 100)
@@ -29,8 +30,9 @@ def hang(process: Process, settings: SchedulerSettings) -> None:
         INPUTS,
         settings.session_timeout_s,
     )
-    policy = route_policy()._replace(partitions=topics.SCHEDULER_REQUEST.partitions)
-    door = WorkerDoor(process, options, policy, condition_rules(), settings.site_state_interval_ms)
+    route = route_policy()._replace(partitions=topics.SCHEDULER_REQUEST.partitions)
+    policies = Policies(route, condition_rules(), fair_rules())
+    door = WorkerDoor(process, options, policies, settings.site_state_interval_ms)
     server = RpcServer(
         RpcOptions(
             settings.listen,

@@ -131,8 +131,10 @@ class RouteMachine(RuleBasedStateMachine):
     def the_waiting_are_those_who_wait(self) -> None:
         routes = self.router.routes
         waiting = {name for name in routes if _waits(routes[name])}
-        assert {name for _, _, name in self.router.waiting} == waiting
-        assert self.router.waiting == sorted(self.router.waiting)
+        assert set(self.router.waiting) == waiting
+        assert len(self.router.waiting) == len(waiting)
+        lines = self.router.waiting.lines
+        assert all(members == sorted(members) for members in lines.values())
 
     @invariant()
     def rebuild_is_the_state(self) -> None:
@@ -165,9 +167,16 @@ def _sent(route: Route) -> bool:
 
 
 def _picture(router: Router, *but: str) -> dict[str, object]:
-    kept = {k: v for k, v in vars(router).items() if k not in ("board", "routes", *but)}
-    routes = {name: router.routes[name] for name in router.routes}
-    return {**kept, "routes": routes, "offers": router.offers, "order": list(router.finished)}
+    objects = ("board", "routes", "waiting", "shares", "unserved")
+    kept = {k: v for k, v in vars(router).items() if k not in (*objects, *but)}
+    return {
+        **kept,
+        "routes": {name: router.routes[name] for name in router.routes},
+        "offers": router.offers,
+        "order": list(router.finished),
+        "lines": router.waiting.lines,
+        "used": (router.shares.heard, router.shares.total),
+    }
 
 
 def _newest(journal: list[RouteEvent]) -> list[RouteEvent]:

@@ -16,7 +16,8 @@ from hexi_scheduler.domain.route import (
     Submit,
 )
 from hexi_scheduler.domain.router import Router
-from hexi_scheduler.domain.step_route import OFTEN_DECLINED_WAIT_MS, REMEMBER_MS, step
+from hexi_scheduler.domain.retry import OFTEN_DECLINED_WAIT_MS, REMEMBER_MS
+from hexi_scheduler.domain.step_route import step
 from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
 from hexi_scheduler.settings import route_policy
 

@@ -41,6 +41,11 @@ class Route(NamedTuple):
     reason: str = ""
     why_not: WhyNot | None = None
     deferral: Deferral | None = None  # while it waits for an hour, not for room
+    # The site may evict lower classes for it, or keep for it what frees up.
+    preempt: bool = False
+    claim: bool = False
+    borrowed: bool = False  # beyond its tenant's quota
+    voucher_id: str = ""
 
     @property
     def over(self) -> bool:

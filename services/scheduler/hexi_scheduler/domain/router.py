@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hexi_scheduler.domain.board import Board, Candidate
 from hexi_scheduler.domain.cost import CostTerms, stay_of, terms
 from hexi_scheduler.domain.defer import Deferral
+from hexi_scheduler.domain.drf import Shares
 from hexi_scheduler.domain.filters import Around, Suitable
 from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.ranking import Ranking
@@ -15,6 +16,8 @@ from hexi_scheduler.domain.room import NOTHING, Debit, has_room, within_share
 from hexi_scheduler.domain.route import Route, RouteForgotten, RouteState
 from hexi_scheduler.domain.route_policy import RoutePolicy
 from hexi_scheduler.domain.routes import Load, Routes
+from hexi_scheduler.domain.rules import NO_RULES, Rules
+from hexi_scheduler.domain.waiting import Line, Waiting
 from hexi_scheduler.domain.workload import Demand, Workload
 
 RouteEvent = Route | RouteForgotten | SiteOffer
@@ -23,11 +26,16 @@ RouteEvent = Route | RouteForgotten | SiteOffer
 class Router:
     """Changed by `apply` alone, so that a rebuild from the journal is the state that was."""
 
-    def __init__(self, policy: RoutePolicy) -> None:
+    def __init__(self, policy: RoutePolicy, rules: Rules = NO_RULES) -> None:
         self.board = Board(policy)
+        self.rules = rules
         self.routes = Routes()
         self.finished: dict[str, int] = {}  # over since, in the order they ended
-        self.waiting: list[tuple[int, int, str]] = []  # most urgent and oldest first
+        self.waiting = Waiting(rules)
+        self.shares = Shares(rules.tenants)
+        self.unserved: set[Line] = set()  # had no turn in the last round; a rebuild forgets them
+        self.yielding: set[str] = set()  # sites where some work could be made to yield
+        self.keeping: set[str] = set()  # sites where something is kept for claims
         self.deferred: list[tuple[int, str]] = []  # until when
         self.debits: dict[tuple[str, str, str], Debit] = {}
 
@@ -118,18 +126,18 @@ class Router:
         workload = new.workload
         name = workload.workload_id
         old = self.routes.get(name)
-        place = (-workload.priority, workload.submitted_at_ms, name)
         waited = old is not None and old.state is RouteState.WAITING and not old.deferral
         if new.state is RouteState.WAITING and not new.deferral:
             if not waited:
-                insort(self.waiting, place)
+                self.waiting.put(workload)
         elif waited:
-            del self.waiting[bisect_left(self.waiting, place)]
+            self.waiting.drop(workload)
         self._defer(name, old.deferral if old else None, new.deferral)
         if new.state is RouteState.ROUTED and (old is None or old.attempt != new.attempt):
             demand = workload.demand
             key = (new.site_id, new.class_id, demand.constraints.executor)
             self.debits[key] = self.debits.get(key, NOTHING).plus(demand)
+            self.shares.give(new.site_id, workload)
         self.routes[name] = new
         if new.over:
             self.finished[name] = new.decided_at_ms
@@ -142,6 +150,10 @@ class Router:
 
     def _apply_offer(self, offer: SiteOffer) -> None:
         site_id = offer.site_id
+        self.shares.hear(self.offers.get(site_id), offer)
+        fair = offer.fair
+        (self.yielding.add if fair.yielding else self.yielding.discard)(site_id)
+        (self.keeping.add if fair.backfill else self.keeping.discard)(site_id)
         self.board.put(offer)
         for key in [key for key in self.debits if key[0] == site_id]:
             del self.debits[key]

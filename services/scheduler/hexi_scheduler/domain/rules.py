@@ -34,8 +34,12 @@ class Rules(NamedTuple):
     tenants: Tenants = Tenants()
     preemption: PreemptionBudget = PreemptionBudget()
     claims: ClaimRules = ClaimRules()
+    effective_from: str = ""
 
     def rank(self, workload: Workload) -> int:
         """The rank of its class; no higher than its tenant may ask."""
         most = self.tenants.of(workload.tenant_id).priority_max
         return self.priorities.rank(min(workload.priority, most))
+
+
+NO_RULES = Rules()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.pool import Pool
+from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.site import Site, held_units
+from hexi_scheduler.domain.site_fair import fair_offer_of
 from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, WHOLE
 
 
-def offer_of(site: Site) -> SiteOffer | None:
+def offer_of(site: Site, rules: Rules = NO_RULES) -> SiteOffer | None:
     """The offer as of `site.revision`; none before the site is known."""
     facts, server_set = site.facts, site.server_set
     if facts is None or server_set is None:
@@ -32,6 +34,7 @@ def offer_of(site: Site) -> SiteOffer | None:
         tuple(_class_offer(site, kind) for kind in sorted(site.capacity.kinds)),
         _lease_offers(site),
         server_set.revision,
+        fair=fair_offer_of(site, rules),
     )
 
 

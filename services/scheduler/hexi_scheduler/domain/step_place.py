@@ -25,13 +25,12 @@ from hexi_scheduler.domain.place_time import tick
 from hexi_scheduler.domain.placement import Placement, PlacementState, Run
 from hexi_scheduler.domain.policy import Policy
 from hexi_scheduler.domain.preempt import make_room
-from hexi_scheduler.domain.rules import Rules
+from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.run_report import ReportRuns, RunReport
 from hexi_scheduler.domain.site import Site
 
 OUTPUT_BYTES_MAX = 64 * 1024
 START_FAILED = "failed to start"
-NO_RULES = Rules()
 
 
 def step(

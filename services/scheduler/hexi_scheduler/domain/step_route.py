@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hexi_scheduler.domain.board import Candidate
-from hexi_scheduler.domain.defer import Deferral, deferral
+from hexi_scheduler.domain.defer import Deferral, deferral, same_wait
 from hexi_scheduler.domain.filters import FILTERS, NEVER, objections
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
+from hexi_scheduler.domain.retry import LOOKED_AT_MAX, forget, retry
 from hexi_scheduler.domain.route import (
     Cancel,
     HearOffers,
     HearReports,
     Route,
-    RouteForgotten,
     RouteState,
     Submit,
 )
 from hexi_scheduler.domain.router import RouteEvent, Router
+from hexi_scheduler.domain.turns import (
+    FAIR_SHARE,
+    QUOTA,
+    held_back,
+    is_entitled,
+    may_borrow,
+    must_queue,
+)
+from hexi_scheduler.domain.urgent import Ask, ask
 from hexi_scheduler.domain.why import FilterCount, WhyNot
 from hexi_scheduler.domain.workload import Demand, Workload
-
-RETRIES_PER_OFFER_MAX = 500
-LOOKED_AT_MAX = 5_000
-# Who was declined as often as the policy allows is not asked at every offer any more.
-OFTEN_DECLINED_WAIT_MS = 60 * 1_000
-REMEMBER_MS = 60 * 60 * 1_000
-REMEMBER_MAX = 50_000
-FORGET_PER_STEP_MAX = 2_000
 
 Tried = tuple[tuple[str, int], ...]
 
@@ -50,7 +50,7 @@ def _decide(
     if isinstance(request, Submit):
         for workload in request.workloads:
             if workload.workload_id not in router.routes:
-                yield choose(router, workload, at_ms)
+                yield _choose_or_queue(router, workload, at_ms)
     elif isinstance(request, HearReports):
         for report in request.reports:
             yield from _hear_report(router, report, at_ms)
@@ -62,33 +62,79 @@ def _decide(
             if known is None or offer.revision > known.revision:
                 yield offer
         yield from _wake(router, at_ms)
-        yield from _retry(router, at_ms)
-        yield from _forget(router, at_ms)
+        yield from retry(router, at_ms, lambda route: _next_turn(router, route, at_ms))
+        yield from forget(router, at_ms)
 
 
 def choose(
     router: Router, workload: Workload, at_ms: int, attempt: int = 0, tried: Tried = ()
 ) -> Route:
     """The cheapest site with room, now or at a better hour; else it waits, or is refused."""
+    found = _somewhere(router, workload, at_ms, attempt, tried)
+    return found or _nowhere(router, workload, at_ms, attempt, tried)
+
+
+def _choose_or_queue(
+    router: Router, workload: Workload, at_ms: int, attempt: int = 0, tried: Tried = ()
+) -> Route:
+    """Nobody overtakes those who had no turn yet."""
+    if not must_queue(router, workload):
+        return choose(router, workload, at_ms, attempt, tried)
+    router.unserved.add(router.waiting.line_of(workload))
+    why = held_back(router, FAIR_SHARE)
+    return Route(workload, RouteState.WAITING, at_ms, attempt=attempt, tried=tried, why_not=why)
+
+
+def _next_turn(router: Router, route: Route, at_ms: int) -> Route:
+    """The decision about one who waits; the route itself where nothing has changed."""
+    workload = route.workload
+    tried = tuple(t for t in route.tried if _declined(router, t[0], (t,)))
+    found = _somewhere(router, workload, at_ms, route.attempt, tried)
+    if found is None and not len(router.board.ranking(workload, at_ms).keys):
+        found = _nowhere(router, workload, at_ms, route.attempt, tried)
+    return found or route._replace(tried=tried)
+
+
+def _somewhere(
+    router: Router, workload: Workload, at_ms: int, attempt: int, tried: Tried
+) -> Route | None:
+    """A site with room, or with room to be made or kept for it; or a better hour."""
     later = _later(router, workload, at_ms)
     if later is not None:
         waiting = Route(workload, RouteState.WAITING, at_ms, attempt=attempt, tried=tried)
         return waiting._replace(reason=later.reason, deferral=later)
-    if workload.demand.replicas and len(tried) < router.policy.attempts_max:
-        found = _cheapest(router, workload, tried, at_ms)
-        if found is not None:
-            cost, site_id, class_id, _ = found
-            return Route(
-                workload,
-                RouteState.ROUTED,
-                at_ms,
-                site_id,
-                class_id,
-                attempt + 1,
-                cost,
-                tried,
-            )
+    borrowed = not is_entitled(router, workload)
+    if borrowed and not may_borrow(router, workload):
+        return None
+    if not workload.demand.replicas or len(tried) >= router.policy.attempts_max:
+        return None
+    declined = frozenset(name for name, at in tried if _declined(router, name, ((name, at),)))
+    choice = router.cheapest(workload, at_ms, declined)
+    asked = Ask(choice) if choice else ask(router, workload, at_ms, declined)
+    if asked is None:
+        return None
+    cost, site_id, class_id, _ = asked.choice
+    return Route(
+        workload,
+        RouteState.ROUTED,
+        at_ms,
+        site_id,
+        class_id,
+        attempt + 1,
+        cost,
+        tried,
+        preempt=asked.preempt,
+        claim=asked.claim,
+        borrowed=borrowed,
+        voucher_id=router.rules.tenants.voucher(workload.tenant_id, class_id, at_ms),
+    )
+
+
+def _nowhere(router: Router, workload: Workload, at_ms: int, attempt: int, tried: Tried) -> Route:
+    """It waits; or is refused, since no site could ever hold it."""
     why, refused = explain(router, workload, tried)
+    if not refused and not is_entitled(router, workload) and not may_borrow(router, workload):
+        why = held_back(router, QUOTA)
     state = RouteState.REFUSED if refused else RouteState.WAITING
     reason = why.nearest_miss if refused else ""
     return Route(workload, state, at_ms, attempt=attempt, tried=tried, reason=reason, why_not=why)
@@ -102,11 +148,6 @@ def _later(router: Router, workload: Workload, at_ms: int) -> Deferral | None:
     if found is None or len(router.board.ranking(workload, at_ms).keys):
         return found
     return None if explain(router, workload, ())[1] else found
-
-
-def _cheapest(router: Router, workload: Workload, tried: Tried, at_ms: int) -> Candidate | None:
-    declined = frozenset(name for name, at in tried if _declined(router, name, ((name, at),)))
-    return router.cheapest(workload, at_ms, declined)
 
 
 def _declined(router: Router, site_id: str, tried: Tried) -> bool:
@@ -169,7 +210,7 @@ def _again(router: Router, route: Route, report: Report, at_ms: int) -> Route:
     offer = router.offers.get(route.site_id)
     refusal = (route.site_id, offer.revision if offer else 0)
     tried = (*(t for t in route.tried if t[0] != route.site_id), refusal)
-    next_route = choose(router, route.workload, at_ms, route.attempt, tried)
+    next_route = _choose_or_queue(router, route.workload, at_ms, route.attempt, tried)
     return next_route if next_route.reason else next_route._replace(reason=report.reason)
 
 
@@ -184,9 +225,8 @@ def _cancel(router: Router, request: Cancel, at_ms: int) -> Iterator[Route]:
 
 
 def _cancelled(route: Route, at_ms: int) -> Route:
-    return route._replace(
-        state=RouteState.CANCELLED, decided_at_ms=at_ms, reason="cancelled", why_not=None
-    )
+    over = route._replace(state=RouteState.CANCELLED, decided_at_ms=at_ms, reason="cancelled")
+    return over._replace(why_not=None, deferral=None)
 
 
 def _wake(router: Router, at_ms: int) -> Iterator[Route]:
@@ -196,43 +236,5 @@ def _wake(router: Router, at_ms: int) -> Iterator[Route]:
     for _, name in due[:LOOKED_AT_MAX]:
         route = router.routes[name]
         found = choose(router, route.workload, at_ms, route.attempt, route.tried)
-        if found.deferral != route.deferral:
+        if not same_wait(found.deferral, route.deferral):
             yield found
-
-
-def _retry(router: Router, at_ms: int) -> Iterator[Route]:
-    """Give the most urgent and oldest another chance; a demand that failed once fails for all."""
-    hopeless: set[tuple[Demand, str]] = set()
-    routed = 0
-    for _, _, name in router.waiting[:LOOKED_AT_MAX]:
-        route = router.routes[name]
-        workload = route.workload
-        key = (workload.demand, workload.tenant_id)
-        if key in hopeless:
-            continue
-        often = route.attempt >= router.policy.attempts_max
-        if often and at_ms < route.decided_at_ms + OFTEN_DECLINED_WAIT_MS:
-            continue
-        tried = tuple(t for t in route.tried if _declined(router, t[0], (t,)))
-        found = choose(router, workload, at_ms, route.attempt, tried)
-        if found.state is RouteState.WAITING and not found.deferral:
-            if not tried:
-                hopeless.add(key)
-            continue
-        yield found
-        routed += 1
-        if routed == RETRIES_PER_OFFER_MAX:
-            return
-
-
-def _forget(router: Router, at_ms: int) -> Iterator[RouteForgotten]:
-    surplus = len(router.finished) - REMEMBER_MAX
-    forgotten: list[RouteForgotten] = []
-    for name, over_ms in router.finished.items():
-        count = len(forgotten)
-        if count == FORGET_PER_STEP_MAX and count >= surplus:
-            break
-        if count >= surplus and over_ms > at_ms - REMEMBER_MS:
-            break
-        forgotten.append(RouteForgotten(name))
-    yield from forgotten

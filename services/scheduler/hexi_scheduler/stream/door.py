@@ -13,9 +13,8 @@ from hexi_kit.kafka.deadletter import DeadLetterBudget, DeadLetters
 from hexi_kit.kafka.producer import EventProducer
 from hexi_kit.process import Process
 
-from hexi_scheduler.domain.conditions import ConditionRules
+from hexi_scheduler.domain.policies import Policies
 from hexi_scheduler.domain.policy import BestFit
-from hexi_scheduler.domain.route_policy import RoutePolicy
 from hexi_scheduler.stream.conditions import Conditions
 from hexi_scheduler.stream.facts import HEARD, Facts
 from hexi_scheduler.stream.place_stage import PlaceStage
@@ -38,8 +37,7 @@ class WorkerDoor:
         self,
         process: Process,
         options: JournalAppOptions,
-        policy: RoutePolicy,
-        rules: ConditionRules,
+        policies: Policies,
         site_state_interval_ms: int,
     ) -> None:
         self._process, self._options = process, options
@@ -50,12 +48,14 @@ class WorkerDoor:
         letters = DeadLetters(
             {topic.name: topic for topic in INPUTS}, GROUP, producer, real, DeadLetterBudget()
         )
-        self._states = SiteStates(producer, clock, real, site_state_interval_ms)
+        self._states = SiteStates(producer, clock, real, site_state_interval_ms, policies.fair)
         routes = StageParts(app.journal(topics.SCHEDULER_ROUTE, real), producer, letters, real)
         places = StageParts(app.journal(topics.SCHEDULER_PLACEMENT, real), producer, letters, real)
-        self.route = RouteStage(routes, policy, clock)
-        self.place = PlaceStage(places, BestFit(), clock, self._states.note)
-        self._conditions = Conditions(rules, producer, letters, clock, self.place.site)
+        self.route = RouteStage(routes, policies.route, clock, policies.fair)
+        self.place = PlaceStage(places, BestFit(), clock, self._states.note, policies.fair)
+        self._conditions = Conditions(
+            policies.conditions, producer, letters, clock, self.place.site
+        )
         handlers: tuple[CommandHandler, ...] = (
             self.route.handle,
             self.place.handle,

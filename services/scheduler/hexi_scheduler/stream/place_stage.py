@@ -19,6 +19,7 @@ from hexi_scheduler.domain.owed import Owed, Report, Usage
 from hexi_scheduler.domain.place_events import ClockMoved
 from hexi_scheduler.domain.placement import Placement
 from hexi_scheduler.domain.policy import Policy
+from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.step_place import step
 from hexi_scheduler.stream.rounds import Rounds
@@ -54,12 +55,20 @@ class PlaceStage(Stage[SiteOwed]):
     topic = topics.SCHEDULER_COMMAND
 
     def __init__(
-        self, parts: StageParts, policy: Policy, clock: Clock, changed: Callable[[str], None]
+        self,
+        parts: StageParts,
+        policy: Policy,
+        clock: Clock,
+        changed: Callable[[str], None],
+        rules: Rules = NO_RULES,
     ) -> None:
         super().__init__(parts)
         self._policy, self._event_clock, self._changed = policy, clock, changed
+        self._rules = rules
         self.shards: dict[int, Shard] = {}
         self._placed = counter("scheduler.placements_decided")
+        self._preempted = counter("scheduler.placements_preempted")
+        self._wasted_ms = counter("scheduler.accelerator_ms_wasted")
 
     def sites(self) -> Iterator[Site]:
         """Every site we own, by partition, then in the order in which it was heard of."""
@@ -100,7 +109,7 @@ class PlaceStage(Stage[SiteOwed]):
         with span("scheduler.place", traceparent):
             said = command(message, self.reader)
             site = shard.site(site_id)
-            events = step(site, said, message.recorded_at_ms, self._policy)
+            events = step(site, said, message.recorded_at_ms, self._policy, self._rules)
         written = entries(site_id, events, partition, record.offset)
         for event, made in zip(events, written, strict=True):
             owed = site.owed(event)
@@ -110,8 +119,15 @@ class PlaceStage(Stage[SiteOwed]):
                 rounds.seal(partition)
         if events:
             shard.decided, site.revision = record.offset, record.offset + 1
-            self._placed.add(sum(isinstance(event, Placement) for event in events))
+            self._measure([event for event in events if isinstance(event, Placement)])
             self._changed(site_id)
+
+    def _measure(self, placements: Sequence[Placement]) -> None:
+        self._placed.add(len(placements))
+        preempted = [p.wasted_accelerator_ms for p in placements if p.preempted_by]
+        if preempted:
+            self._preempted.add(len(preempted))
+            self._wasted_ms.add(sum(preempted))
 
     async def pay(self, owed: Sequence[SiteOwed]) -> None:
         outgoing = list(_usage(owed))

@@ -17,6 +17,7 @@ from hexi_kit.tracing import span
 from hexi_scheduler.domain.route import Route, RouteState
 from hexi_scheduler.domain.route_policy import RoutePolicy
 from hexi_scheduler.domain.router import RouteEvent, Router
+from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.step_route import step
 from hexi_scheduler.stream.rounds import Rounds
 from hexi_scheduler.stream.stage import Partition, Stage, StageParts
@@ -31,16 +32,18 @@ class RouteStage(Stage[Route]):
     name = "route"
     topic = topics.SCHEDULER_REQUEST
 
-    def __init__(self, parts: StageParts, policy: RoutePolicy, clock: Clock) -> None:
+    def __init__(
+        self, parts: StageParts, policy: RoutePolicy, clock: Clock, rules: Rules = NO_RULES
+    ) -> None:
         super().__init__(parts)
-        self._policy, self._event_clock = policy, clock
+        self._policy, self._rules, self._event_clock = policy, rules, clock
         self.routers: dict[int, Router] = {}
         self._partitions: dict[int, Partition] = {}
         self._routed = counter("scheduler.workloads_routed")
         self._waiting = gauge("scheduler.workloads_waiting")
 
     def recover(self, partition: int, items: Items) -> None:
-        router, own = Router(self._policy), Partition()
+        router, own = Router(self._policy, self._rules), Partition()
         for key, value in items.items():
             own.note(recover(router, key, value, self.reader), key, value)
         own.answers.pop(-1, None)

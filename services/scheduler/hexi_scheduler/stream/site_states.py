@@ -13,6 +13,7 @@ from hexi_kit.kafka.ports import Publisher
 from hexi_kit.kafka.record import Outgoing
 
 from hexi_scheduler.domain.offer import SiteOffer
+from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.site_offer import offer_of
 from hexi_scheduler.wire.offer import site_state
@@ -24,8 +25,14 @@ class SiteStates:
     """All sites that changed within an interval go out in one message; none when none changed."""
 
     def __init__(
-        self, publisher: Publisher, clock: Clock, real_clock: Clock, interval_ms: int
+        self,
+        publisher: Publisher,
+        clock: Clock,
+        real_clock: Clock,
+        interval_ms: int,
+        rules: Rules = NO_RULES,
     ) -> None:
+        self._rules = rules
         self._publisher, self._clock = publisher, clock
         self._real_clock, self._interval_ms = real_clock, interval_ms
         self._changed: set[str] = set()
@@ -50,7 +57,7 @@ class SiteStates:
         offers: list[SiteOffer] = []
         for name in names:
             site = site_of(name)
-            offer = offer_of(site) if site is not None else None
+            offer = offer_of(site, self._rules) if site is not None else None
             if offer is None:
                 self._told.pop(name, None)
             elif _said(offer) != self._told.get(name):

@@ -9,6 +9,7 @@ from hexi.scheduler.v1 import route_pb2
 from hexi_scheduler.domain.atlas import Position
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.workload import FLEET
+from hexi_scheduler.wire.fair_offer import fair_offer, put_fair_offer
 
 OFFERS_MAX = 1_024
 
@@ -49,13 +50,14 @@ def _offer(body: bytes) -> SiteOffer:
         leases,
         message.server_set_revision,
         body,
+        fair_offer(message),
     )
 
 
 def site_state(offered: SiteOffer) -> route_pb2.SiteState:
     """The message of an offer; `classes` are those of the fleet, which is what can be sold."""
     standing = offered.standing
-    return route_pb2.SiteState(
+    message = route_pb2.SiteState(
         site_id=offered.site_id,
         server_set_revision=offered.server_set_revision,
         admitted=standing.admitted,
@@ -85,6 +87,8 @@ def site_state(offered: SiteOffer) -> route_pb2.SiteState:
             for x in offered.leases
         ],
     )
+    put_fair_offer(message, offered.fair)
+    return message
 
 
 def _position(message: route_pb2.SiteState) -> Position | None:

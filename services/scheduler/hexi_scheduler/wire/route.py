@@ -122,7 +122,13 @@ def orders(routes: Iterable[Route], bytes_max: int) -> dict[str, list[Order]]:
             body = nested(4, wish.SerializeToString())
             releases[route.site_id].append(Order(placement_id, body, workload.traceparent))
         else:
-            item = place_pb2.PlaceItem(placement_id=placement_id, attempt=route.attempt)
+            item = place_pb2.PlaceItem(
+                placement_id=placement_id,
+                attempt=route.attempt,
+                preempt=route.preempt,
+                claim=route.claim,
+                borrowed=route.borrowed,
+            )
             body = nested(1, nested(1, workload.body) + item.SerializeToString())
             places[route.site_id].append(Order(placement_id, body, workload.traceparent))
     commands = {site_id: list(_batches(items, bytes_max)) for site_id, items in places.items()}
@@ -160,6 +166,9 @@ def _route_bytes(route: Route, cause: common_pb2.Cause) -> bytes:
         message.reason = route.reason
     if route.cancel_requested:
         message.cancel_requested = True
+    if route.preempt or route.claim or route.borrowed or route.voucher_id:
+        message.preempt, message.claim = route.preempt, route.claim
+        message.borrowed, message.voucher_id = route.borrowed, route.voucher_id
     if route.deferral is not None:
         message.deferral.CopyFrom(route_pb2.Deferral(**route.deferral._asdict()))
     if route.why_not is not None:
@@ -181,6 +190,10 @@ def _route(message: route_pb2.RouteDecided, reader: WorkloadReader) -> Route:
         message.reason,
         why_not(message.why_not) if message.HasField("why_not") else None,
         _deferral(message.deferral) if message.HasField("deferral") else None,
+        message.preempt,
+        message.claim,
+        message.borrowed,
+        message.voucher_id,
     )
 
 
