@@ -26,6 +26,12 @@ PRICES = {
 }
 
 
+# How much of the contracted solar power is there, in percent, by hour of the day.
+SUN_PERCENT = (0, 0, 0, 0, 0, 0, 2, 12, 30, 52, 72, 88, 97, 100, 96, 86, 70, 48, 26, 9, 1, 0, 0, 0)
+SOLAR_PERCENT = 60
+NOON_PUE_MILLI = 20  # more than at night
+
+
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
     """What differs from site to site; `share` is thousandths of the fleet."""
@@ -41,27 +47,35 @@ class SiteFacts:
     east_us: int
     security_grade: int
     state_owned_cloud: bool
+    latitude_e6: int
+    longitude_e6: int
     holds_this_machine: bool = False
 
 
 SITES = (
-    SiteFacts("lanzhou", "兰州", "Lanzhou", "lanzhou", 250, 1_240, 380, 108, 16_500, 4, True, True),
-    SiteFacts("qingyang", "庆阳", "Qingyang", "qingyang", 333, 1_170, 210, 92, 13_200, 3, True),
-    SiteFacts("jinchang", "金昌", "Jinchang", "hexi", 125, 1_210, 190, 95, 19_100, 3, False),
-    SiteFacts("zhangye", "张掖", "Zhangye", "hexi", 100, 1_220, 170, 94, 20_400, 3, False),
-    SiteFacts("jiuquan", "酒泉", "Jiuquan", "hexi", 109, 1_200, 140, 90, 22_300, 3, False),
     SiteFacts(
-        "lanzhou-new-area",
-        "兰州新区",
-        "Lanzhou New Area",
-        "lanzhou",
-        83,
-        1_230,
-        350,
-        100,
-        16_900,
-        4,
-        True,
+        *("lanzhou", "兰州", "Lanzhou", "lanzhou", 250, 1_240, 380, 108, 16_500, 4, True),
+        *(36_061_000, 103_834_000, True),
+    ),
+    SiteFacts(
+        *("qingyang", "庆阳", "Qingyang", "qingyang", 333, 1_170, 210, 92, 13_200, 3, True),
+        *(35_709_000, 107_643_000),
+    ),
+    SiteFacts(
+        *("jinchang", "金昌", "Jinchang", "hexi", 125, 1_210, 190, 95, 19_100, 3, False),
+        *(38_520_000, 102_188_000),
+    ),
+    SiteFacts(
+        *("zhangye", "张掖", "Zhangye", "hexi", 100, 1_220, 170, 94, 20_400, 3, False),
+        *(38_926_000, 100_450_000),
+    ),
+    SiteFacts(
+        *("jiuquan", "酒泉", "Jiuquan", "hexi", 109, 1_200, 140, 90, 22_300, 3, False),
+        *(39_733_000, 98_494_000),
+    ),
+    SiteFacts(
+        *("lanzhou-new-area", "兰州新区", "Lanzhou New Area", "lanzhou", 83, 1_230, 350, 100),
+        *(16_900, 4, True, 36_480_000, 103_640_000),
     ),
 )
 
@@ -110,4 +124,18 @@ def site(facts: SiteFacts, servers: int, fingerprint: str) -> inventory_pb2.Site
         ],
         commissioned_on="2025-03-01",
         agent_fingerprints=[fingerprint],
+        pue_milli_by_hour=_pue_by_hour(facts),
+        carbon_g_per_kwh_by_hour=_carbon_by_hour(facts),
+        latitude_e6=facts.latitude_e6,
+        longitude_e6=facts.longitude_e6,
     )
+
+
+def _carbon_by_hour(facts: SiteFacts) -> list[int]:
+    """About the flat value over a day: more at night, less at noon."""
+    night = facts.carbon_g_per_kwh * 100 // (100 - SOLAR_PERCENT // 2)
+    return [night * (10_000 - sun * SOLAR_PERCENT) // 10_000 for sun in SUN_PERCENT]
+
+
+def _pue_by_hour(facts: SiteFacts) -> list[int]:
+    return [facts.pue_milli + sun * NOON_PUE_MILLI // 100 for sun in SUN_PERCENT]

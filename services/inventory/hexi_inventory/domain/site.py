@@ -59,6 +59,11 @@ class Site:
     latencies: tuple[tuple[str, int], ...]
     commissioned_on: str
     agent_fingerprints: tuple[str, ...]
+    # By hour of the day in Asia/Shanghai, of the contracted mix; none: as the flat value.
+    pue_milli_by_hour: tuple[int, ...] = ()
+    carbon_g_per_kwh_by_hour: tuple[int, ...] = ()
+    latitude_e6: int = 0
+    longitude_e6: int = 0
 
     @property
     def site_class(self) -> SiteClass:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 
 from hexi.inventory.v1 import inventory_pb2 as pb
@@ -24,6 +25,9 @@ POWER_W_MAX = 10**11
 PRICE_MICRO_YUAN_MAX = 10**12
 ONE_WAY_US_MAX = 10_000_000
 TIME_MS_MAX = 253_402_300_799_000
+HOURS = 24
+PUE_MILLI = (1_000, 5_000)
+CARBON_G_PER_KWH = (0, 2_000)
 
 
 def check_site_id(found: Violations, field: str, site_id: str) -> None:
@@ -42,9 +46,15 @@ def check_site(found: Violations, site: pb.Site) -> None:
     found.bounded("site.racks_in_use", site.racks_in_use, 0, max(0, site.standard_racks))
     found.bounded("site.design_power_w", site.design_power_w, 1, POWER_W_MAX)
     found.bounded("site.rack_power_w", site.rack_power_w, 1, 1_000_000)
-    found.bounded("site.pue_milli", site.pue_milli, 1_000, 5_000)
+    found.bounded("site.pue_milli", site.pue_milli, *PUE_MILLI)
     found.bounded("site.security_grade", site.security_grade, 0, 5)
-    found.bounded("site.carbon_g_per_kwh", site.carbon_g_per_kwh, 0, 2_000)
+    found.bounded("site.carbon_g_per_kwh", site.carbon_g_per_kwh, *CARBON_G_PER_KWH)
+    _check_hours(found, "site.pue_milli_by_hour", site.pue_milli_by_hour, PUE_MILLI)
+    _check_hours(
+        found, "site.carbon_g_per_kwh_by_hour", site.carbon_g_per_kwh_by_hour, CARBON_G_PER_KWH
+    )
+    found.bounded("site.latitude_e6", site.latitude_e6, -90_000_000, 90_000_000)
+    found.bounded("site.longitude_e6", site.longitude_e6, -180_000_000, 180_000_000)
     grade = site.green_grade
     found.require(
         GREEN_GRADE.fullmatch(grade) is not None,
@@ -57,6 +67,16 @@ def check_site(found: Violations, site: pb.Site) -> None:
         f"expected YYYY-MM-DD or nothing, was {site.commissioned_on[:20]!r}",
     )
     _check_lists(found, site)
+
+
+def _check_hours(
+    found: Violations, field: str, by_hour: Sequence[int], bounds: tuple[int, int]
+) -> None:
+    found.require(
+        len(by_hour) in (0, HOURS), field, f"expected {HOURS} values or none, was {len(by_hour)}"
+    )
+    for hour, value in enumerate(by_hour[:HOURS]):
+        found.bounded(f"{field}[{hour}]", value, *bounds)
 
 
 def _check_lists(found: Violations, site: pb.Site) -> None:
@@ -109,6 +129,10 @@ def site_of(message: pb.Site) -> Site:
         latencies=tuple((x.region, x.one_way_us) for x in message.latencies),
         commissioned_on=message.commissioned_on,
         agent_fingerprints=tuple(message.agent_fingerprints),
+        pue_milli_by_hour=tuple(message.pue_milli_by_hour),
+        carbon_g_per_kwh_by_hour=tuple(message.carbon_g_per_kwh_by_hour),
+        latitude_e6=message.latitude_e6,
+        longitude_e6=message.longitude_e6,
     )
 
 
@@ -139,6 +163,10 @@ def site_message(site: Site) -> pb.Site:
         latencies=[pb.Latency(region=r, one_way_us=us) for r, us in site.latencies],
         commissioned_on=site.commissioned_on,
         agent_fingerprints=site.agent_fingerprints,
+        pue_milli_by_hour=site.pue_milli_by_hour,
+        carbon_g_per_kwh_by_hour=site.carbon_g_per_kwh_by_hour,
+        latitude_e6=site.latitude_e6,
+        longitude_e6=site.longitude_e6,
     )
 
 
