@@ -13,7 +13,8 @@ from hexi_kit.rpc.server import RpcOptions, RpcServer
 from hexi_scheduler.api.explain import Explainer
 from hexi_scheduler.api.servicer import SchedulerServicer
 from hexi_scheduler.handlers import Desk
-from hexi_scheduler.settings import SchedulerSettings, route_policy
+from hexi_scheduler.settings import SchedulerSettings, route_policy, templates
+from hexi_scheduler.store.fleet import FleetView
 from hexi_scheduler.store.orders import OrderBoard
 from hexi_scheduler.store.sites import SiteStateView
 from hexi_scheduler.store.view import WorkloadView
@@ -23,16 +24,20 @@ from hexi_scheduler.stream.tail import TAILED, JournalTail
 def hang(process: Process, settings: SchedulerSettings) -> None:
     """Add the parts of the api to the process; it is ready once the journals have been read."""
     view, sites = WorkloadView(), SiteStateView()
+    fleet = FleetView(view.placements_of, view.placement)
     orders = OrderBoard(view.placements_of)
     producer = EventProducer(settings.kafka_bootstrap, process.identity, "scheduler", process.clock)
     tail = LogTail(
         settings.kafka_bootstrap,
         process.identity,
         TAILED,
-        JournalTail(view, orders, sites.set).apply,
+        JournalTail(view, orders, sites.set, fleet.apply).apply,
     )
     servicer = SchedulerServicer(
-        Desk(producer, view, process.clock), sites, orders, Explainer(route_policy())
+        Desk(producer, view, process.clock, templates()),
+        sites,
+        orders,
+        Explainer(route_policy(), sites, fleet),
     )
     server = RpcServer(
         RpcOptions(

@@ -12,7 +12,9 @@ from hexi_kit.clock import Clock
 from hexi_kit.errors import FailedPrecondition, NotFound, ResourceExhausted
 from hexi_kit.kafka.record import Outgoing
 
+from hexi_scheduler.domain.templates import NO_TEMPLATES, Templates
 from hexi_scheduler.ports import Publisher, Workloads
+from hexi_scheduler.wire.template import fill
 
 BATCH_WORKLOADS_MAX = 500
 BATCH_BYTES_MAX = 700_000
@@ -33,6 +35,7 @@ class Desk:
     publisher: Publisher
     workloads: Workloads
     clock: Clock
+    templates: Templates = NO_TEMPLATES
 
 
 async def submit(
@@ -58,6 +61,8 @@ async def submit(
         )
         for index, spec in enumerate(request.workloads)
     ]
+    for workload in workloads:
+        fill(workload.spec, desk.templates, now_ms)
     events = [
         Outgoing(
             topic=topics.SCHEDULER_REQUEST,

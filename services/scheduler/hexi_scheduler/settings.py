@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from importlib.resources import files
+from operator import itemgetter
 from typing import Any
 
 import yaml
@@ -12,10 +13,12 @@ from hexi_kit.settings import ServiceSettings
 
 from hexi_scheduler.domain.conditions import ConditionRules
 from hexi_scheduler.domain.priority import Priorities, PriorityClass, Yields
-from hexi_scheduler.domain.route_policy import RoutePolicy
+from hexi_scheduler.domain.route_policy import RoutePolicy, dated_policy
 from hexi_scheduler.domain.rules import ClaimRules, PreemptionBudget, Rules
+from hexi_scheduler.domain.templates import Template, Templates
 from hexi_scheduler.domain.tenants import Tenant, Tenants, Voucher
 from hexi_scheduler.domain.use import Use
+from hexi_scheduler.wire.template import number_of
 
 ACCELERATOR_MS_PER_HOUR = 3_600_000
 
@@ -34,24 +37,18 @@ def route_policy() -> RoutePolicy:
     return dated_policy(_parse("route-2026.yaml")["dated"])
 
 
-def dated_policy(entries: Sequence[Mapping[str, Any]]) -> RoutePolicy:
-    """Entries in the order of their dates; each names what changes from then on.
+def templates() -> Templates:
+    """What templates say, from each date on."""
+    said = _parse("templates-2026.yaml")
+    dated = tuple((entry["effective_from"], _numbered(entry)) for entry in said["dated"])
+    return Templates(said["run_s_unknown"], tuple(sorted(dated, key=itemgetter(0))))
 
-    Raises:
-        ValueError: dates out of order, or a weight that nobody knows.
-    """
-    dates = [entry["effective_from"] for entry in entries]
-    if not dates or dates != sorted(set(dates)):
-        raise ValueError(f"expected dates in order, each once, was {dates}")
-    known: dict[str, Any] = {}
-    dated = []
-    for date, entry in zip(dates, entries, strict=True):
-        known |= {name: _frozen(said["value"]) for name, said in entry["weights"].items()}
-        unknown = known.keys() - set(RoutePolicy._fields)
-        if unknown:
-            raise ValueError(f"expected weights of ROUTE, was {sorted(unknown)}")
-        dated.append(RoutePolicy(effective_from=date, **known))
-    return dated[0]._replace(later=tuple(dated[1:]))
+
+def _numbered(entry: Mapping[str, Any]) -> dict[int, Template]:
+    return {
+        number_of(name): Template(**{field: _frozen(value) for field, value in said.items()})
+        for name, said in entry["templates"].items()
+    }
 
 
 def condition_rules() -> ConditionRules:

@@ -5,6 +5,7 @@ Method: random provinces and demands; the reference asks every site for itself a
 
 from __future__ import annotations
 
+import pytest
 from hexi_scheduler.domain.atlas import Position, haversine_km
 from hexi_scheduler.domain.board import Candidate
 from hexi_scheduler.domain.cost import CostTerms, stay_of, terms
@@ -13,7 +14,7 @@ from hexi_scheduler.domain.hours import HOUR_MS, HOURS
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.room import has_room, within_share
 from hexi_scheduler.domain.route import HearOffers, Submit
-from hexi_scheduler.domain.route_policy import RoutePolicy
+from hexi_scheduler.domain.route_policy import RoutePolicy, dated_policy
 from hexi_scheduler.domain.router import Router
 from hexi_scheduler.domain.step_route import step
 from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
@@ -248,3 +249,24 @@ def test_the_weights_of_the_day_are_used() -> None:
 def test_distances_are_those_of_the_map() -> None:
     assert haversine_km(LANZHOU, QINGYANG) == 345
     assert haversine_km(LANZHOU, LANZHOU) == 0
+
+
+def test_a_policy_file_may_hold_several_dates_and_nothing_unknown() -> None:
+    first = {"effective_from": "2026-01-01", "weights": {"attempts_max": {"value": 8}}}
+    weights = {name: {"value": 1} for name in RoutePolicy._fields[2:7]}
+    first["weights"] |= weights
+    second = {
+        "effective_from": "2026-11-21",
+        "weights": {"unit_power_w": {"value": {"T4": 70, "A100": 400}}},
+    }
+
+    policy = dated_policy([first, second])
+
+    in_force = policy.at(1_795_190_400_000)
+    assert in_force.unit_power_w == (("A100", 400), ("T4", 70))
+    assert in_force.attempts_max == 8
+    assert policy.at(1_795_190_399_999) == policy
+    unknown = {"effective_from": "2027-01-01", "weights": {"attempts": {"value": 8}}}
+    for wrong in ([], [second, first], [first, first], [first, unknown]):
+        with pytest.raises(ValueError, match="expected"):
+            dated_policy(wrong)

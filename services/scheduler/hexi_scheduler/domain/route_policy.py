@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from hexi_scheduler.domain.hours import day_and_time
 from hexi_scheduler.domain.workload import GENERAL, Workload
@@ -45,3 +46,29 @@ class RoutePolicy(NamedTuple):
     def run_s(self, workload: Workload) -> int:
         """How long it will run, as far as its team has said."""
         return workload.duration_s or workload.duration_s_max or self.run_s_unknown
+
+
+def dated_policy(entries: Sequence[Mapping[str, Any]]) -> RoutePolicy:
+    """Entries in the order of their dates; each names what changes from then on.
+
+    Raises:
+        ValueError: dates out of order, or a weight that nobody knows.
+    """
+    dates = [entry["effective_from"] for entry in entries]
+    if not dates or dates != sorted(set(dates)):
+        raise ValueError(f"expected dates in order, each once, was {dates}")
+    known: dict[str, Any] = {}
+    dated = []
+    for date, entry in zip(dates, entries, strict=True):
+        known |= {name: _frozen(said["value"]) for name, said in entry["weights"].items()}
+        unknown = known.keys() - set(RoutePolicy._fields)
+        if unknown:
+            raise ValueError(f"expected weights of ROUTE, was {sorted(unknown)}")
+        dated.append(RoutePolicy(effective_from=date, **known))
+    return dated[0]._replace(later=tuple(dated[1:]))
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(sorted(value.items()))
+    return tuple(value) if isinstance(value, list) else value
