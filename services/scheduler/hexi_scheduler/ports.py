@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Protocol
 
 from hexi.scheduler.v1 import place_pb2, route_pb2, scheduler_service_pb2, workload_pb2
 from hexi_kit.kafka.record import Outgoing
+
+from hexi_scheduler.domain.fleet import Fleet
+from hexi_scheduler.domain.offer import SiteOffer
+from hexi_scheduler.domain.why_start import Ending
 
 
 class Publisher(Protocol):
@@ -50,6 +54,17 @@ class SiteStates(Protocol):
     """The newest state of every site, by site id."""
 
     def all(self) -> list[route_pb2.SiteState]: ...
+
+    def offers(self) -> dict[str, SiteOffer]: ...
+
+
+class FleetCopy(Protocol):
+    """What every server has free, and when what runs ends."""
+
+    @property
+    def fleet(self) -> Fleet: ...
+
+    def endings(self, site_id: str) -> Iterator[Ending]: ...
 
 
 class OrderFeed(Protocol):

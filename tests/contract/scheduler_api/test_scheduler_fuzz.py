@@ -19,6 +19,7 @@ from hexi_scheduler.api.explain import Explainer
 from hexi_scheduler.api.servicer import SchedulerServicer
 from hexi_scheduler.handlers import Desk
 from hexi_scheduler.settings import route_policy
+from hexi_scheduler.store.fleet import FleetView
 from hexi_scheduler.store.orders import OrderBoard
 from hexi_scheduler.store.sites import SiteStateView
 from hexi_scheduler.store.view import WorkloadView
@@ -71,7 +72,7 @@ async def served(tmp_path):
         Desk(log, view, ManualClock(1_000)),
         sites,
         OrderBoard(view.placements_of),
-        Explainer(route_policy()),
+        Explainer(route_policy(), sites, FleetView(view.placements_of, view.placement)),
     )
     add = stubs.add_SchedulerServiceServicer_to_server
     async with serve([(add, servicer)], Pki(tmp_path), service_name="scheduler") as harness:

@@ -2,87 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
-from hexi.scheduler.v1 import route_pb2, workload_pb2
+from hexi.scheduler.v1 import place_pb2, workload_pb2
 from hexi.scheduler.v1 import scheduler_service_pb2 as pb
 
-from hexi_scheduler.domain.atlas import Atlas
-from hexi_scheduler.domain.cost import stay_of, terms
-from hexi_scheduler.domain.filters import Around, objections, suitable
-from hexi_scheduler.domain.offer import SiteOffer
-from hexi_scheduler.domain.room import NOTHING, has_room
+from hexi_scheduler.api.words import SUMMARY, UNKNOWN, Both, miss_message, start_texts
+from hexi_scheduler.domain.board import Board
+from hexi_scheduler.domain.inquiry import ROOM, Found, costs, inquire, judge
 from hexi_scheduler.domain.route_policy import RoutePolicy
-from hexi_scheduler.domain.workload import Workload
-from hexi_scheduler.wire.offer import offer
+from hexi_scheduler.domain.why import Miss
+from hexi_scheduler.ports import FleetCopy, SiteStates
 from hexi_scheduler.wire.workload import WorkloadReader
 
-NO_ROOM = "room"
-SUMMARY = {
-    workload_pb2.WORKLOAD_STATE_SUBMITTED: "it is on its way to ROUTE",
-    workload_pb2.WORKLOAD_STATE_WAITING: "no site has room for it now",
-    workload_pb2.WORKLOAD_STATE_ROUTED: "it is on its way to a site",
-    workload_pb2.WORKLOAD_STATE_REFUSED: "no site could ever hold it",
-    workload_pb2.WORKLOAD_STATE_PLACED: "it is placed and about to start",
-    workload_pb2.WORKLOAD_STATE_RUNNING: "it runs",
-    workload_pb2.WORKLOAD_STATE_ENDED: "it has ended",
-    workload_pb2.WORKLOAD_STATE_CANCELLED: "it was cancelled",
-}
+WAITS = (
+    workload_pb2.WORKLOAD_STATE_SUBMITTED,
+    workload_pb2.WORKLOAD_STATE_WAITING,
+    workload_pb2.WORKLOAD_STATE_REFUSED,
+)
+# What ROUTE alone knows: recorded with its decision, and told as a miss.
+TURNS = ("quota", "fair_share")
+SOON: Both = ("there is room, it waits for its turn", "有空间, 等待轮到它")
+ENDS: Both = ("what runs there has ended by then", "届时正在运行的作业已结束")
+CLAIMED: Both = ("the site keeps for it what frees up", "数据中心已为它预留释放的资源")
+DEFERRED: Both = ("it then costs less, or may start", "届时成本更低或允许启动")
+NOBODY_KNOWS: Both = (
+    "nobody has said how long the work runs that stands in its way",
+    "占用资源的作业未声明时长, 无法预计",
+)
+CLOSED: Both = ("no site passes its filters", "没有数据中心满足其条件")
 
 
 class Explainer:
-    """Holds the policy in force; sites are compared as they are at the moment of asking."""
+    """Holds the policies; sites and servers are looked at as they are at the moment of asking."""
 
-    def __init__(self, policy: RoutePolicy) -> None:
-        self._policy = policy
+    def __init__(self, policy: RoutePolicy, sites: SiteStates, copy: FleetCopy) -> None:
+        self._board = Board(policy)
+        self._sites, self._copy = sites, copy
         self._reader = WorkloadReader()
 
-    def explain(
-        self, view: pb.WorkloadView, states: Iterable[route_pb2.SiteState]
-    ) -> pb.ExplainWorkloadResponse:
-        """The state in a sentence, the recorded why-not, and a verdict on every site."""
-        workload = self._reader.read(view.workload)
-        offers = [offer(state) for state in states]
-        around = Around(Atlas(), self._policy.domestic_classes)
-        for site in offers:
-            around.atlas.put(site.site_id, site.standing.place)
-        at_ms = view.route.decided_at_ms
-        verdicts = [self._verdict(site, workload, around, at_ms) for site in offers]
-        why = view.placement.why_not if view.placement.HasField("why_not") else view.route.why_not
-        return pb.ExplainWorkloadResponse(
+    def explain(self, view: pb.WorkloadView, at_ms: int) -> pb.ExplainWorkloadResponse:
+        """The state in a sentence, what was recorded, and what can be found out now."""
+        self._catch_up(at_ms)
+        summary, summary_zh = _summary(view)
+        decided = view.placement if view.placement.HasField("why_not") else view.route
+        answer = pb.ExplainWorkloadResponse(
             state=view.state,
-            summary=_summary(view),
-            why_not=why,
-            sites=sorted(
-                verdicts, key=lambda v: (bool(v.objections), v.cost_micro_yuan, v.site_id)
-            ),
+            summary=summary,
+            summary_zh=summary_zh,
+            why_not=decided.why_not,
+            choice=view.route.choice if view.route.HasField("choice") else None,
+        )
+        workload = self._reader.read(view.workload)
+        if view.state in WAITS or _is_claimed(view):
+            found = inquire(self._board, self._copy.fleet, self._copy.endings, workload, at_ms)
+            _put_found(answer, found, view, at_ms)
+        else:
+            judged = judge(self._board, workload)
+            prices = costs(self._board, workload, at_ms)
+            _put_verdicts(answer, {j.offer.site_id: j.objections for j in judged}, prices)
+        return answer
+
+    def _catch_up(self, at_ms: int) -> None:
+        known = self._board.offers
+        for site_id, offer in self._sites.offers().items():
+            if known.get(site_id) is not offer:
+                self._board.put(offer)
+        self._board.turn_to(at_ms)
+
+
+def _put_found(
+    answer: pb.ExplainWorkloadResponse, found: Found, view: pb.WorkloadView, at_ms: int
+) -> None:
+    misses = [Miss(name, "", 0, 0) for name in TURNS if _turned_away(view, name)]
+    misses += found.misses
+    answer.misses.extend(map(miss_message, misses))
+    answer.now.sites, answer.now.servers = len(found.judged), found.servers
+    for name, sites, servers in found.filters:
+        answer.now.filters.add(filter=name, sites_removed=sites, servers_removed=servers)
+    if answer.misses:
+        nearest = next((miss for miss in answer.misses if miss.alone), answer.misses[0])
+        answer.now.nearest_miss = nearest.text
+    answer.expected_start.CopyFrom(_start(found, view, at_ms))
+    against = {
+        j.offer.site_id: j.objections or (() if j.offer.site_id in found.has_room else (ROOM,))
+        for j in found.judged
+    }
+    _put_verdicts(answer, against, found.costs)
+
+
+def _put_verdicts(
+    answer: pb.ExplainWorkloadResponse,
+    against: Mapping[str, tuple[str, ...]],
+    prices: Mapping[str, int],
+) -> None:
+    order = sorted(against, key=lambda name: (bool(against[name]), prices.get(name, 0), name))
+    for site_id in order:
+        answer.sites.add(
+            site_id=site_id, objections=against[site_id], cost_micro_yuan=prices.get(site_id, 0)
         )
 
-    def _verdict(
-        self, site: SiteOffer, workload: Workload, around: Around, at_ms: int
-    ) -> pb.SiteVerdict:
-        demand, policy = workload.demand, self._policy.at(at_ms)
-        stay = stay_of(workload, policy, at_ms)
-        against = objections(site, demand, workload.tenant_id, around)
-        choices = [
-            (
-                terms(policy, around.atlas, site, choice, demand, stay).total,
-                has_room(choice, demand, NOTHING),
-            )
-            for choice in suitable(site, demand, workload.tenant_id, around)
-        ]
-        if not against and not any(room for _, room in choices):
-            against = [NO_ROOM]
-        cost = min((cost for cost, _ in choices), default=0)
-        return pb.SiteVerdict(site_id=site.site_id, objections=against, cost_micro_yuan=cost)
+
+def _start(found: Found, view: pb.WorkloadView, at_ms: int) -> pb.ExpectedStart:
+    deferral, claim = view.route.deferral, view.placement
+    if view.route.HasField("deferral"):
+        site_id = deferral.site_id or (found.has_room or ("–",))[0]
+        return _at(max(at_ms, deferral.until_ms), site_id, DEFERRED)
+    if _is_claimed(view) and claim.expected_start_ms:
+        return _at(max(at_ms, claim.expected_start_ms), claim.site_id, CLAIMED)
+    if found.has_room:
+        if any(_turned_away(view, name) for name in TURNS):
+            return pb.ExpectedStart(site_id=found.has_room[0], text=SOON[0], text_zh=SOON[1])
+        return _at(at_ms, found.has_room[0], SOON)
+    if found.starts_ms:
+        start_ms, site_id = found.starts_ms[0]
+        return _at(max(at_ms, start_ms), site_id, ENDS)
+    because = NOBODY_KNOWS if found.costs else CLOSED
+    return pb.ExpectedStart(text=because[0], text_zh=because[1])
 
 
-def _summary(view: pb.WorkloadView) -> str:
-    text = SUMMARY.get(view.state, "unknown")
-    if view.route.site_id and view.state not in (
-        workload_pb2.WORKLOAD_STATE_WAITING,
-        workload_pb2.WORKLOAD_STATE_REFUSED,
-    ):
+def _at(start_ms: int, site_id: str, because: Both) -> pb.ExpectedStart:
+    text, text_zh = start_texts(start_ms, site_id, because)
+    return pb.ExpectedStart(at_ms=start_ms, site_id=site_id, text=text, text_zh=text_zh)
+
+
+def _turned_away(view: pb.WorkloadView, name: str) -> bool:
+    return any(f.filter == name for f in view.route.why_not.filters)
+
+
+def _is_claimed(view: pb.WorkloadView) -> bool:
+    return view.placement.state == place_pb2.PLACEMENT_STATE_CLAIMED
+
+
+def _summary(view: pb.WorkloadView) -> Both:
+    text, text_zh = SUMMARY.get(view.state, UNKNOWN)
+    if view.route.site_id and view.state not in WAITS:
         text += f"; site {view.route.site_id}, attempt {view.route.attempt}"
+        text_zh += f"; 数据中心 {view.route.site_id}, 第 {view.route.attempt} 次"
     reason = view.route.reason or view.placement.reason
-    return f"{text}: {reason}" if reason else text
+    return (f"{text}: {reason}", f"{text_zh}: {reason}") if reason else (text, text_zh)

@@ -82,7 +82,7 @@ class SchedulerServicer(pb_grpc.SchedulerServiceServicer):
     async def ExplainWorkload(
         self, request: pb.ExplainWorkloadRequest, context: Context
     ) -> pb.ExplainWorkloadResponse:
-        return self._explainer.explain(self._seen(request.workload_id), self._sites.all())
+        return self._explainer.explain(self._seen(request.workload_id), self._desk.clock.now_ms())
 
     async def ListSiteStates(
         self, request: pb.ListSiteStatesRequest, context: Context

@@ -100,6 +100,10 @@ class Board:
             )
         return found.starts
 
+    def site_of(self, key: int) -> str:
+        shelf, row = self._by_rank[key & RANK_MASK]
+        return shelf.sites[row]
+
     def candidate(self, key: int, workload: Workload) -> Candidate:
         """The site and class of a key, with what is free there now."""
         shelf, row = self._by_rank[key & RANK_MASK]

@@ -20,3 +20,15 @@ class WhyNot(NamedTuple):
     sites: int = 0
     servers: int = 0
     nearest_miss: str = ""
+
+
+class Miss(NamedTuple):
+    """How near something came in one dimension: a server, or a site as a whole."""
+
+    dimension: str
+    site_id: str
+    asked: int
+    found: int
+    server: int | None = None
+    alone: bool = True  # nothing else stood in the way there
+    names: tuple[str, ...] = ()  # where a name says more than a number

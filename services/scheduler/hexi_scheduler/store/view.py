@@ -104,10 +104,13 @@ class WorkloadView:
         for raw in list(self._placements[site_id].values()):
             yield place_pb2.PlaceJournal.FromString(raw).placement
 
+    def placement(self, site_id: str, placement_id: str) -> place_pb2.PlacementRecord | None:
+        raw = self._placements[site_id].get(placement_id)
+        return place_pb2.PlaceJournal.FromString(raw).placement if raw else None
+
     def _placement(self, route: route_pb2.RouteDecided) -> place_pb2.PlacementRecord | None:
         placement_id = ids.derive("placement", route.workload.workload_id, route.attempt)
-        raw = self._placements[route.site_id].get(placement_id) if route.site_id else None
-        return place_pb2.PlaceJournal.FromString(raw).placement if raw else None
+        return self.placement(route.site_id, placement_id) if route.site_id else None
 
     def _of_tenant(self, tenant_id: str) -> set[str]:
         for workload_id in self._unindexed:

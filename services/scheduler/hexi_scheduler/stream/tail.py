@@ -22,10 +22,12 @@ class JournalTail:
         view: WorkloadJournal,
         changes: PlacementChanges,
         site_changed: Callable[[route_pb2.SiteState], None],
+        place_changed: Callable[[str, bytes | None], None],
     ) -> None:
         self._view = view
         self._changes = changes
         self._site_changed = site_changed
+        self._place_changed = place_changed
 
     def apply(
         self, topic: str, records: Sequence[ConsumerRecord[bytes | None, bytes | None]]
@@ -46,6 +48,7 @@ class JournalTail:
         changed: defaultdict[str, list[place_pb2.PlacementRecord]] = defaultdict(list)
         for record in records:
             key = (record.key or b"").decode()
+            self._place_changed(key, record.value)
             if not self._view.apply_placement(key, record.value) or record.value is None:
                 continue
             site_id = key.partition("/")[0]

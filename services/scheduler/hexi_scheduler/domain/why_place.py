@@ -1,0 +1,217 @@
+"""Which servers a demand loses to each filter, and the nearest miss in each dimension.
+
+Whatever is asked of all servers is one vector, so that a million of them are looked at in passing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hexi_scheduler.domain.facts import Condition
+from hexi_scheduler.domain.fleet import Fleet, Ints, Kind, Stock
+from hexi_scheduler.domain.why import FilterCount, Miss
+from hexi_scheduler.domain.workload import WHOLE, Demand, Resources
+
+Bools = NDArray[np.bool_]
+
+DIMENSIONS = ("accelerators", "device_share", "cpu", "memory")
+ORDER = ("model", "price", "condition", *DIMENSIONS, "gang")
+
+
+class Looked(NamedTuple):
+    """What became of the servers of the open sites."""
+
+    filters: tuple[FilterCount, ...]
+    misses: tuple[Miss, ...]
+    replicas: dict[str, int]  # sites, and how many replicas would fit there now
+
+
+class Wanted(NamedTuple):
+    """Classes of a site that no filter of ROUTE removes; those too dear are told apart."""
+
+    classes: frozenset[str]
+    too_dear: frozenset[str] = frozenset()
+
+
+class _Test(NamedTuple):
+    dimension: str
+    column: Ints
+    asked: int
+
+
+class _Sites:
+    """By site: servers lost to each filter, and replicas that would fit."""
+
+    def __init__(self) -> None:
+        self.lost: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self.roomy: dict[str, int] = {}
+        self.replicas: dict[str, int] = {}
+
+    def lose(self, site_id: str, name: str, servers: int) -> None:
+        if servers:
+            of_site = self.lost[site_id]
+            of_site[name] = of_site.get(name, 0) + servers
+
+    def filters(self, demand: Demand) -> tuple[FilterCount, ...]:
+        """A site counts for the last filter that took servers of it, when none was left over."""
+        for site_id, count in self.roomy.items():
+            if self.replicas[site_id] < demand.replicas:
+                self.lose(site_id, "gang", count)
+        sites, servers = dict.fromkeys(ORDER, 0), dict.fromkeys(ORDER, 0)
+        for site_id, lost in self.lost.items():
+            for name, count in lost.items():
+                servers[name] += count
+            if self.replicas.get(site_id, 0) < demand.replicas:
+                sites[max(lost, key=ORDER.index)] += 1
+        return tuple(FilterCount(n, sites[n], servers[n]) for n in ORDER if servers[n])
+
+
+def look(fleet: Fleet, demand: Demand, sites: Mapping[str, Wanted]) -> Looked:
+    """Filter by filter: class, price, condition, then what is free."""
+    tally = _Sites()
+    nearest: dict[str, Miss] = {}
+    barred: Counter[str] = Counter()
+    for kind, stock in fleet.stocks.items():
+        rows = _open(stock, kind, demand, sites, tally)
+        if rows is None:
+            continue
+        _count_barred(stock, demand.resources, rows, barred)
+        rows = _narrow("condition", stock, rows, stock.rows.barred == 0, tally)
+        for miss in _filter(stock, demand, rows, tally):
+            known = nearest.get(miss.dimension)
+            if known is None or (miss.alone, miss.found) > (known.alone, known.found):
+                nearest[miss.dimension] = miss
+    best = max(tally.replicas.items(), key=lambda found: found[1], default=("", 0))
+    if 0 < best[1] < demand.replicas:
+        nearest["gang"] = Miss("gang", best[0], demand.replicas, best[1])
+    if barred["all"]:
+        total = barred.pop("all")
+        names = tuple(f"{name} {count}" for name, count in sorted(barred.items()))
+        nearest["condition"] = Miss("condition", "", 0, total, names=names)
+    misses = tuple(nearest[name] for name in ORDER if name in nearest)
+    return Looked(tally.filters(demand), misses, tally.replicas)
+
+
+def _open(
+    stock: Stock, kind: Kind, demand: Demand, sites: Mapping[str, Wanted], tally: _Sites
+) -> Bools | None:
+    """Rows of sites that want this class; None when there are none."""
+    class_id, executor = kind
+    rows = None
+    for site_id, span in stock.spans.items():
+        wanted = sites.get(site_id)
+        if wanted is None:
+            continue
+        count = span.stop - span.start
+        if executor != demand.constraints.executor:
+            tally.lose(site_id, "model", count)
+        elif class_id in wanted.classes:
+            if rows is None:
+                rows = np.zeros(len(stock.rows.server), np.bool_)
+            rows[span] = True
+        else:
+            tally.lose(site_id, "price" if class_id in wanted.too_dear else "model", count)
+    return rows
+
+
+def _count_barred(stock: Stock, asked: Resources, rows: Bools, barred: Counter[str]) -> None:
+    """Servers that have room and lack nothing but being in service, by what keeps them out."""
+    here = np.flatnonzero(rows & (stock.rows.barred != 0))
+    for test in _tests(stock, asked):
+        here = here[test.column[here] >= test.asked]
+    out = stock.rows.barred[here]
+    barred["all"] += len(out)
+    for condition in Condition:
+        count = int(np.count_nonzero(out & (1 << condition)))
+        if count:
+            barred[condition.name.lower()] += count
+
+
+def _filter(stock: Stock, demand: Demand, rows: Bools, tally: _Sites) -> list[Miss]:
+    asked = demand.resources
+    in_service = rows
+    passed = [(test, test.column >= test.asked) for test in _tests(stock, asked)]
+    for test, fits in passed:
+        rows = _narrow(test.dimension, stock, rows, fits, tally)
+    if asked.accelerators > 1 and asked.device_milli < WHOLE:
+        rows = _narrow("device_share", stock, rows, _several(stock, asked, rows), tally)
+    for site_id, span in stock.spans.items():
+        roomy = int(np.count_nonzero(rows[span]))
+        if roomy:
+            more = demand.replicas
+            if roomy < demand.replicas:
+                more = _replicas(stock, span, rows, demand)
+            tally.replicas[site_id] = tally.replicas.get(site_id, 0) + more
+            tally.roomy[site_id] = tally.roomy.get(site_id, 0) + roomy
+    found = (_nearest(stock, n, passed, in_service) for n in range(len(passed)))
+    return [miss for miss in found if miss]
+
+
+def _tests(stock: Stock, asked: Resources) -> list[_Test]:
+    rows = stock.rows
+    tests = [
+        _Test("cpu", rows.cpu_milli, asked.cpu_milli),
+        _Test("memory", rows.memory_mib, asked.memory_mib),
+    ]
+    if asked.accelerators and asked.device_milli >= WHOLE:
+        tests.insert(0, _Test("accelerators", rows.whole, asked.accelerators))
+    elif asked.accelerators:
+        tests.insert(0, _Test("device_share", rows.largest, asked.device_milli))
+    return tests
+
+
+def _narrow(name: str, stock: Stock, rows: Bools, fits: Bools, tally: _Sites) -> Bools:
+    left = rows & fits
+    if np.count_nonzero(left) < np.count_nonzero(rows):
+        lost = rows & ~fits
+        for site_id, span in stock.spans.items():
+            tally.lose(site_id, name, int(np.count_nonzero(lost[span])))
+    return left
+
+
+def _several(stock: Stock, asked: Resources, rows: Bools) -> Bools:
+    """Rows with a share free on several devices."""
+    found = np.zeros_like(rows)
+    for site_id, span in stock.spans.items():
+        here = np.flatnonzero(rows[span])
+        free = stock.devices[site_id][here] >= asked.device_milli
+        found[span.start + here[free.sum(1) >= asked.accelerators]] = True
+    return found
+
+
+def _replicas(stock: Stock, span: slice, roomy: Bools, demand: Demand) -> int:
+    """How many replicas the roomy servers of a site hold, as far as they were asked for."""
+    asked, rows, here = demand.resources, stock.rows, np.flatnonzero(roomy[span])
+    per_server_max = demand.constraints.replicas_per_server_max or demand.replicas
+    most = np.minimum(per_server_max, rows.cpu_milli[span][here] // max(1, asked.cpu_milli))
+    if asked.memory_mib:
+        most = np.minimum(most, rows.memory_mib[span][here] // asked.memory_mib)
+    if asked.accelerators and asked.device_milli >= WHOLE:
+        most = np.minimum(most, rows.whole[span][here] // asked.accelerators)
+    return min(demand.replicas, int(most.sum()))
+
+
+def _nearest(
+    stock: Stock, number: int, passed: list[tuple[_Test, Bools]], in_service: Bools
+) -> Miss | None:
+    """The server that lacks least of this; one that lacks nothing else, if there is one."""
+    test, fits = passed[number]
+    short = in_service & ~fits
+    alone = short.copy()
+    for other, (_, also) in enumerate(passed):
+        if other != number:
+            alone &= also
+    is_alone = bool(alone.any())
+    rows = alone if is_alone else short
+    if not is_alone and not rows.any():
+        return None
+    # A product is far faster than a choice; plus one, so that nothing free beats no row.
+    best = int(((test.column + 1) * rows).argmax())
+    site_id = next(name for name, span in stock.spans.items() if best < span.stop)
+    server = int(stock.rows.server[best])
+    return Miss(test.dimension, site_id, test.asked, int(test.column[best]), server, is_alone)
