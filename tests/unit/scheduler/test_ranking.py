@@ -228,7 +228,8 @@ def test_each_term_is_kept_apart() -> None:
     energy, carbon, data = 50_000, 5_625, 80_000 * 1_000 // 20
     risk = 50_000 * (900_000 + energy + carbon) // 1_000_000
     expected = CostTerms(900_000, energy, carbon, data, 1_800, risk)
-    assert router.terms(workload, found, 0) == expected
+    (key,) = router.board.ranking(workload, 0).keys.tolist()
+    assert router.board.terms(key, workload, 0) == expected
     assert found[0] == expected.total
 
 

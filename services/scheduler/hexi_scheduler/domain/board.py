@@ -11,7 +11,7 @@ from collections import defaultdict
 import numpy as np
 
 from hexi_scheduler.domain.atlas import Atlas
-from hexi_scheduler.domain.cost import Stay, stay_of, terms
+from hexi_scheduler.domain.cost import CostTerms, Stay, stay_of, terms
 from hexi_scheduler.domain.filters import Around, Suitable, lease_of, objections, suitable, welcome
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer
@@ -113,6 +113,13 @@ class Board:
             lease = lease_of(self.offers[site_id], demand, workload.tenant_id, c)
             price = lease.price_micro_yuan if lease else price
         return key >> RANK_BITS, site_id, shelf.class_id, Suitable(c, price, lease)
+
+    def terms(self, key: int, workload: Workload, at_ms: int) -> CostTerms:
+        """What the cost of a key is made of, for a start at that time."""
+        _, site_id, _, choice = self.candidate(key, workload)
+        stay = stay_of(workload, self.policy, at_ms)
+        site, atlas = self.offers[site_id], self.around.atlas
+        return terms(self.policy, atlas, site, choice, workload.demand, stay)
 
     def _welcoming(self, demand: Demand) -> list[Shelf]:
         wished = demand.constraints.executor

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from hexi_scheduler.domain.board import Board
-from hexi_scheduler.domain.cost import PPM, stay_of, terms
+from hexi_scheduler.domain.cost import PPM, stay_of
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS, day_and_time, hour_start_ms
 from hexi_scheduler.domain.ranking import RANK_BITS
 from hexi_scheduler.domain.workload import Workload
@@ -62,20 +62,11 @@ def deferral(board: Board, workload: Workload, at_ms: int) -> Deferral | None:
     waits = min(HOURS, (latest_ms - first_ms) // HOUR_MS + 1) if starts else 0
     keys = [starts[(ahead + wait) % HOURS] for wait in range(waits)]
     if keys:
-        saving_min = _burn(board, workload, at_ms + ahead * HOUR_MS, keys[0])
-        saving_min = saving_min * board.policy.defer_saving_ppm_min // PPM
+        now = board.terms(keys[0], workload, at_ms + ahead * HOUR_MS)
+        saving_min = (now.energy + now.carbon) * board.policy.defer_saving_ppm_min // PPM
         wait, saving = best_start([key >> RANK_BITS for key in keys], saving_min)
         if wait:
             units = workload.demand.units * stay_of(workload, board.policy, at_ms).slots
             site_id = board.candidate(keys[wait], workload)[1]
             return Deferral(first_ms + wait * HOUR_MS, site_id, saving * units)
     return Deferral(earliest_ms) if earliest_ms > at_ms else None
-
-
-def _burn(board: Board, workload: Workload, at_ms: int, key: int) -> int:
-    """Energy and carbon of a start then, at the site of the key: the part that hours can change."""
-    _, site_id, _, choice = board.candidate(key, workload)
-    stay = stay_of(workload, board.policy, at_ms)
-    site, atlas = board.offers[site_id], board.around.atlas
-    cost = terms(board.policy, atlas, site, choice, workload.demand, stay)
-    return cost.energy + cost.carbon

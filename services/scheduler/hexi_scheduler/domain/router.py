@@ -6,7 +6,6 @@ from bisect import bisect_left, insort
 from collections.abc import Callable
 
 from hexi_scheduler.domain.board import Board, Candidate
-from hexi_scheduler.domain.cost import CostTerms, stay_of, terms
 from hexi_scheduler.domain.defer import Deferral
 from hexi_scheduler.domain.drf import Shares
 from hexi_scheduler.domain.filters import Around, Suitable
@@ -85,13 +84,6 @@ class Router:
             if not without:
                 ranking.beyond = at
         return found
-
-    def terms(self, workload: Workload, candidate: Candidate, at_ms: int) -> CostTerms:
-        """What the cost of a candidate is made of."""
-        board = self.board
-        stay = stay_of(workload, board.policy, at_ms)
-        site, choice = board.offers[candidate[1]], candidate[3]
-        return terms(board.policy, board.around.atlas, site, choice, workload.demand, stay)
 
     def _first(
         self,
