@@ -1,0 +1,1 @@
+"""Runs work in a Slurm cluster with its command line tools."""
