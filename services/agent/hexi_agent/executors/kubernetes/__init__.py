@@ -1,0 +1,1 @@
+"""Runs work in a Kubernetes cluster as Jobs."""
