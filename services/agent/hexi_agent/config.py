@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -10,9 +11,12 @@ from hexi_kit.errors import InvalidArgument, Violation
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hexi_agent.domain.catalogue import CATALOGUE, Model
+from hexi_agent.executors.kubernetes.manifest import KubernetesConfig
+from hexi_agent.executors.slurm.options import SlurmConfig
 from hexi_agent.sources.replay import ReplayMapping
 
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -45,6 +49,8 @@ class FleetConfig(BaseModel):
     seed: int = Field(1, ge=0)
     pue_milli: int = Field(1_200, ge=1_000, le=3_000)
     models: tuple[ModelConfig, ...] = ()
+    # Who runs the work of these servers; their readings are modelled all the same.
+    executor: Literal["fleet", "slurm", "kubernetes"] = "fleet"
 
     @property
     def catalogue(self) -> tuple[Model, ...]:
@@ -79,7 +85,9 @@ class AgentConfig(BaseModel):
     replay: ReplayConfig | None = None
     # False: an operator publishes the server set; the agent waits until it is the one here.
     publish: bool = True
-    executors: list[Literal["fleet", "host"]] = Field(default_factory=list)
+    executors: list[Literal["fleet", "host", "slurm", "kubernetes"]] = Field(default_factory=list)
+    slurm: SlurmConfig | None = None
+    kubernetes: KubernetesConfig | None = None
     spool_bytes_max: int = Field(64 * 1024**2, ge=1024**2)
 
     @model_validator(mode="after")
@@ -92,6 +100,11 @@ class AgentConfig(BaseModel):
             raise ValueError("servers: expected replay for their readings, was none")
         if "host" in self.executors and not self.host:
             raise ValueError("executors: expected host: true for executor host")
+        for name, found in (("slurm", self.slurm), ("kubernetes", self.kubernetes)):
+            if name in self.executors and found is None:
+                raise ValueError(f"executors: expected {name}: for executor {name}")
+        if self.kubernetes is not None and not LABEL.fullmatch(self.site_id):
+            raise ValueError("site_id: expected a value that a Kubernetes label can have")
         return self
 
 

@@ -10,6 +10,7 @@ from hexi_agent.domain.layout import Layout, lay_out
 from hexi_agent.machine import this_machine
 
 FLEET, HOST = "fleet", "host"
+SLURM, KUBERNETES = "slurm", "kubernetes"
 
 
 def make_server_set(
@@ -31,8 +32,11 @@ def make_layout(
     return lay_out(site_id, servers, seed, host, catalogue)
 
 
-def server_set_of(layout: Layout) -> inventory_pb2.ServerSet:
-    """Every name once, every number a column; the revision is left to the inventory."""
+def server_set_of(layout: Layout, executor: str = FLEET) -> inventory_pb2.ServerSet:
+    """Every name once, every number a column; the revision is left to the inventory.
+
+    `executor` runs the work of every server that is not this machine.
+    """
     accelerators = sorted({model.accelerator for model in layout.models if model.accelerator})
     index_of = {name: index for index, name in enumerate(accelerators, 1)}
     accelerator_of = np.array([index_of.get(model.accelerator, 0) for model in layout.models])
@@ -51,6 +55,6 @@ def server_set_of(layout: Layout) -> inventory_pb2.ServerSet:
         accelerator_index=accelerator_of[layout.model_of].tolist(),
         accelerators=layout.column("accelerators").tolist(),
         power_limit_w=layout.column("power_limit_w").tolist(),
-        executors=[FLEET, HOST] if layout.host >= 0 else [FLEET],
+        executors=[executor, HOST] if layout.host >= 0 else [executor],
         executor_index=on_host.tolist(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -26,9 +27,12 @@ from hexi_agent.domain.load import Load
 from hexi_agent.domain.physics import SitePhysics
 from hexi_agent.domain.simulated_runs import SimulatedRuns
 from hexi_agent.executors import Executor
+from hexi_agent.executors.cluster import Cluster, ClusterExecutor, Submitted, Waits
 from hexi_agent.executors.fleet import FleetExecutor
 from hexi_agent.executors.host import HostExecutor
-from hexi_agent.fleet import FLEET, HOST, make_layout, server_set_of
+from hexi_agent.executors.kubernetes.manifest import KubernetesConfig
+from hexi_agent.executors.slurm.cluster import SlurmCluster
+from hexi_agent.fleet import FLEET, HOST, KUBERNETES, SLURM, make_layout, server_set_of
 from hexi_agent.frame import FrameSigner
 from hexi_agent.orders import OrderWatch
 from hexi_agent.register import Register
@@ -130,10 +134,35 @@ class SiteAgent:
         if HOST in config.executors:
             folder = config.state_dir / "runs"
             executors[HOST] = HostExecutor(folder, clock, real, reports.add)
+        if SLURM in config.executors and config.slurm is not None:
+            slurm = SlurmCluster(config.slurm, partial(accelerator_of, self._server_set))
+            wait_s = config.slurm.pending_s_max
+            executors[SLURM] = self._cluster_executor(SLURM, slurm, wait_s, reports)
+        if KUBERNETES in config.executors and config.kubernetes is not None:
+            cluster = self._add_kubernetes(config.kubernetes)
+            wait_s = config.kubernetes.pending_s_max
+            executors[KUBERNETES] = self._cluster_executor(KUBERNETES, cluster, wait_s, reports)
         watch = OrderWatch(config.site_id, executors, stub.WatchOrders, self._backoff(2.0))
         for name, executor in executors.items():
             self._run(f"executor {name}", executor.run)
         self._run("orders", watch.run)
+
+    def _add_kubernetes(self, settings: KubernetesConfig) -> Cluster:
+        # Its client takes half a second to import: only where it is used.
+        from hexi_agent.executors.kubernetes.cluster import KubernetesCluster
+
+        models = partial(accelerator_of, self._server_set)
+        cluster = KubernetesCluster(settings, self._config.site_id, models, self._backoff(30.0))
+        self._add("kubernetes", stop=cluster.close)
+        self._run("kubernetes", cluster.run)
+        return cluster
+
+    def _cluster_executor(
+        self, name: str, cluster: Cluster, pending_s_max: int, reports: Reports
+    ) -> ClusterExecutor:
+        waits = Waits(self._around.clock, self._real_clock, self._backoff(30.0), pending_s_max)
+        submitted = Submitted(self._config.state_dir / name)
+        return ClusterExecutor(cluster, submitted, waits, reports.add)
 
     def _add_sampler(self, line: Line, register: Register) -> None:
         config = self._config
@@ -192,8 +221,15 @@ def _layout(config: AgentConfig) -> Layout | None:
 
 def _server_set(config: AgentConfig, layout: Layout | None) -> inventory_pb2.ServerSet:
     if layout is not None:
-        return server_set_of(layout)
+        return server_set_of(layout, config.fleet.executor)
     return read_server_set(config.servers or Path(), config.site_id)
+
+
+def accelerator_of(server_set: inventory_pb2.ServerSet, server: int) -> str:
+    """Model of the accelerators in a server; "" for none, or a server that is not here."""
+    index = server_set.accelerator_index
+    which = index[server] if server < len(index) else 0
+    return server_set.accelerator_models[which - 1] if which else ""
 
 
 def read_server_set(path: Path, site_id: str) -> inventory_pb2.ServerSet:
