@@ -1,0 +1,1 @@
+"""Small clusters to test executors against."""
