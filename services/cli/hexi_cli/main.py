@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hexi_cli import market, money, security, sites, submit, work
+from hexi_cli import market, money, security, sites, submit, why, work
 from hexi_cli.render import Printer
 from hexi_cli.state import State
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(sites.app, name="site")
-for part in (submit, work, market, money, security):
+for part in (submit, work, why, market, money, security):
     app.add_typer(part.app)
 
 

@@ -61,7 +61,7 @@ class Printer:
 
     def __init__(self, as_json: bool, lang: str) -> None:
         self.as_json = as_json
-        self._lang = lang
+        self.lang = lang
         self.console = Console()
 
     def json(self, value: object) -> None:
@@ -82,7 +82,7 @@ class Printer:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
         table = Table()
         for column in columns:
-            table.add_column(title(column, self._lang))
+            table.add_column(title(column, self.lang))
         for row in rows:
             table.add_row(*(f"{cell:,}" if isinstance(cell, int) else cell for cell in row))
         self.console.print(table)

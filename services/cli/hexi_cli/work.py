@@ -1,4 +1,4 @@
-"""`hexi get|list|why|logs|cancel`: what becomes of work."""
+"""`hexi get|list|logs|cancel`: what becomes of work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hexi.scheduler.v1 import workload_pb2
 from hexi.scheduler.v1.scheduler_service_pb2_grpc import SchedulerServiceStub
 from hexi_kit import ids
 
-from hexi_cli.render import USAGE, enum_word, plain, told_in_one_sentence, when
+from hexi_cli.render import USAGE, enum_word, told_in_one_sentence, when
 from hexi_cli.state import State, state_of
 
 Tenant = Annotated[str, typer.Option(help="who submits and pays", envvar="HEXI_TENANT")]
@@ -80,31 +80,6 @@ def list_workloads(
             )
             for v in views
         ),
-    )
-
-
-@app.command()
-def why(context: typer.Context, workload_id: WorkloadId) -> None:
-    """Why a workload waits, or why it is where it is."""
-    state = state_of(context)
-    with told_in_one_sentence():
-        answer = scheduler(state).ExplainWorkload(
-            pb.ExplainWorkloadRequest(workload_id=workload_id)
-        )
-    if state.printer.as_json:
-        state.printer.json(plain(answer))
-        return
-    state.printer.console.print(f"{word(answer.state)}: {answer.summary}", highlight=False)
-    if answer.why_not.filters:
-        state.printer.table(
-            ("filter", "sites", "servers"),
-            ((f.filter, f.sites_removed, f.servers_removed) for f in answer.why_not.filters),
-        )
-    if answer.why_not.nearest_miss:
-        state.printer.console.print(answer.why_not.nearest_miss, highlight=False)
-    state.printer.table(
-        ("site", "reason", "price"),
-        ((s.site_id, "; ".join(s.objections) or "✓", s.cost_micro_yuan) for s in answer.sites),
     )
 
 
