@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hexi_scheduler.domain.filters import objections
+from hexi_scheduler.domain.hours import HOUR_MS, HOURS
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
 from hexi_scheduler.domain.route import (
@@ -21,6 +22,8 @@ from hexi_scheduler.settings import route_policy
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+RUN_MS = 3_600_000  # nobody says how long
 
 Request = Submit | Cancel | HearReports | HearOffers
 
@@ -76,12 +79,24 @@ class RouteMachine(RuleBasedStateMachine):
         self.journal.extend(events)
         assert not step(self.router, request, self.now_ms), "decided twice"
 
-    @rule(asked=st.lists(demands, min_size=1, max_size=4), priority=st.integers(0, 2))
-    def submit(self, asked: list[Demand], priority: int) -> None:
+    @rule(
+        asked=st.lists(demands, min_size=1, max_size=4),
+        priority=st.integers(0, 2),
+        slack_h=st.sampled_from([None, None, 0, 3, 30]),
+        not_before_h=st.sampled_from([None, None, 2]),
+    )
+    def submit(
+        self, asked: list[Demand], priority: int, slack_h: int | None, not_before_h: int | None
+    ) -> None:
         workloads = []
         for demand in asked:
             self.count += 1
-            workloads.append(Workload(f"w{self.count}", "t", demand, priority, 0, self.now_ms))
+            workload = Workload(f"w{self.count}", "t", demand, priority, 0, self.now_ms)
+            if slack_h is not None:
+                workload = workload._replace(deadline_ms=self.now_ms + RUN_MS + slack_h * HOUR_MS)
+            if not_before_h is not None:
+                workload = workload._replace(not_before_ms=self.now_ms + not_before_h * HOUR_MS)
+            workloads.append(workload)
         self.apply(Submit(tuple(workloads)))
 
     @rule(
@@ -90,13 +105,23 @@ class RouteMachine(RuleBasedStateMachine):
         grade=st.integers(0, 3),
         admitted=st.booleans(),
         later_ms=st.integers(0, 3_600_000),
+        sunny_at=st.sampled_from([None, None, 2, 20]),
     )
     def offer(
-        self, name: str, offered: list[ClassOffer], grade: int, admitted: bool, later_ms: int
+        self,
+        name: str,
+        offered: list[ClassOffer],
+        grade: int,
+        admitted: bool,
+        later_ms: int,
+        sunny_at: int | None,
     ) -> None:
         self.now_ms += later_ms
         self.revision += 1
-        standing = SiteStanding(admitted, "gansu", grade)
+        mix = () if sunny_at is None else tuple(900 * (h != sunny_at) for h in range(HOURS))
+        standing = SiteStanding(
+            admitted, "gansu", grade, pue_milli=1_200, carbon_g_per_kwh_by_hour=mix
+        )
         self.apply(HearOffers((SiteOffer(name, self.revision, standing, tuple(offered)),)))
 
     @precondition(lambda self: self.count)
@@ -135,6 +160,22 @@ class RouteMachine(RuleBasedStateMachine):
         assert len(self.router.waiting) == len(waiting)
         lines = self.router.waiting.lines
         assert all(members == sorted(members) for members in lines.values())
+
+    @invariant()
+    def the_deferred_wait_for_their_hour_and_no_longer(self) -> None:
+        routes = [self.router.routes[name] for name in self.router.routes]
+        deferred = [route for route in routes if route.deferral]
+        expected = [(d.deferral.until_ms, d.workload.workload_id) for d in deferred if d.deferral]
+        assert self.router.deferred == sorted(expected)
+        for route in deferred:
+            assert route.state is RouteState.WAITING
+            workload, until_ms = route.workload, route.deferral.until_ms if route.deferral else 0
+            assert until_ms > route.decided_at_ms
+            latest_ms = workload.deadline_ms - RUN_MS if workload.deadline_ms else until_ms
+            assert until_ms <= max(latest_ms, workload.not_before_ms)
+        for event in self.journal:
+            if isinstance(event, Route) and _sent(event):
+                assert event.decided_at_ms >= event.workload.not_before_ms
 
     @invariant()
     def rebuild_is_the_state(self) -> None:
