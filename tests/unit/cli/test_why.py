@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
 from hexi.scheduler.v1 import scheduler_service_pb2 as pb
 from hexi.scheduler.v1 import workload_pb2
@@ -10,7 +12,7 @@ from rich.console import Console
 
 
 def shown(answer: pb.ExplainWorkloadResponse, lang: str) -> str:
-    console = Console(width=120, record=True, quiet=True)
+    console = Console(width=120, record=True, file=StringIO())
     console.print(picture(answer, lang))
     return console.export_text()
 
