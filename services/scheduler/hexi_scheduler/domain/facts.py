@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from hexi_scheduler.domain.atlas import Position
+from hexi_scheduler.domain.closures import Window
 from hexi_scheduler.domain.hours import ByHour
 
 
@@ -16,7 +17,15 @@ class Condition(IntEnum):
     OVER_POWER = 2
     SILENT = 3
     QUARANTINED = 4
+    WARM = 5
+    FAILING = 6
+    DRAINED = 7
+    MAINTENANCE = 8
     CLAIMED = 15  # PLACE's own, never on the wire: kept for a claim
+
+
+# What telemetry sees.
+JUDGED = (Condition.HOT, Condition.OVER_POWER, Condition.SILENT, Condition.WARM)
 
 
 class SiteFacts(NamedTuple):
@@ -36,6 +45,7 @@ class SiteFacts(NamedTuple):
     carbon_g_per_kwh_by_hour: ByHour = ()
     position: Position | None = None
     hub: str = ""
+    maintenance: tuple[Window, ...] = ()
 
     def price_of(self, class_id: str) -> int:
         return dict(self.prices).get(class_id, 0)
@@ -53,11 +63,16 @@ class Server(NamedTuple):
 
 
 class ServerSet(NamedTuple):
-    """A whole revision; the index of a server is its name in the site."""
+    """A whole revision; the index of a server is its name in the site.
+
+    Feeds and limits are by rack; where nothing is said there is one feed, and no limit.
+    """
 
     revision: int
     servers: tuple[Server, ...]
     body: bytes = b""
+    feeds: tuple[tuple[str, str], ...] = ()
+    rack_limits_w: tuple[tuple[str, int], ...] = ()
 
 
 class Reservation(NamedTuple):

@@ -8,6 +8,7 @@ from hexi.inventory.v1 import inventory_pb2
 from hexi_kit.errors import Poison
 
 from hexi_scheduler.domain.atlas import Position
+from hexi_scheduler.domain.closures import Window
 from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.workload import FLEET, GENERAL
 
@@ -29,6 +30,12 @@ def site_facts(message: inventory_pb2.SiteRecorded) -> SiteFacts:
         tuple(site.carbon_g_per_kwh_by_hour),
         _position(site),
         site.hub,
+        tuple(
+            sorted(
+                Window(m.start_ms, m.end_ms, m.window_id, tuple(sorted(m.racks)))
+                for m in site.maintenance
+            )
+        ),
     )
 
 
@@ -53,7 +60,25 @@ def server_set(message: inventory_pb2.ServerSet) -> ServerSet:
         servers = tuple(_servers(message, count))
     except IndexError as error:
         raise Poison(f"server set of {message.site_id}: an index names nothing") from error
-    return ServerSet(message.revision, servers, message.SerializeToString(deterministic=True))
+    body = message.SerializeToString(deterministic=True)
+    return ServerSet(message.revision, servers, body, *_by_rack(message))
+
+
+def _by_rack(
+    message: inventory_pb2.ServerSet,
+) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, int], ...]]:
+    """Feeds and power limits; none where the columns do not cover the racks."""
+    racks, feeds = message.racks, message.feeds
+    fed = len(message.feed_index) == len(racks)
+    limited = len(message.rack_power_limit_w) == len(racks)
+    try:
+        feed_of = [feeds[index] for index in message.feed_index] if fed else []
+    except IndexError as error:
+        raise Poison(f"server set of {message.site_id}: a feed index names nothing") from error
+    return (
+        tuple(zip(racks, feed_of, strict=True)) if fed else (),
+        tuple(zip(racks, message.rack_power_limit_w, strict=True)) if limited else (),
+    )
 
 
 def power_limits_w(body: bytes) -> list[int]:
