@@ -660,6 +660,9 @@ class Choice(_message.Message):
 
     SCORES_FIELD_NUMBER: _builtins.int
     CHEAPEST_FULL_FIELD_NUMBER: _builtins.int
+    POLICY_EFFECTIVE_FROM_FIELD_NUMBER: _builtins.int
+    policy_effective_from: _builtins.str
+    """The date from which the weights are in force that were used."""
     @_builtins.property
     def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___SiteScore]:
         """The chosen one, then the next three that seemed to have room."""
@@ -673,10 +676,11 @@ class Choice(_message.Message):
         *,
         scores: _abc.Iterable[Global___SiteScore] | None = ...,
         cheapest_full: Global___SiteScore | None = ...,
+        policy_effective_from: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cheapest_full", b"cheapest_full"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cheapest_full", b"cheapest_full", "scores", b"scores"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cheapest_full", b"cheapest_full", "policy_effective_from", b"policy_effective_from", "scores", b"scores"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

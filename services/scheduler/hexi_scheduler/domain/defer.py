@@ -55,7 +55,9 @@ def deferral(board: Board, workload: Workload, at_ms: int) -> Deferral | None:
     """None: it may start now. Never later than the latest start, whatever is forecast."""
     earliest_ms = max(at_ms, workload.not_before_ms)
     latest_ms = latest_start_ms(workload, board)
-    starts = board.starts(workload, at_ms) if latest_ms > earliest_ms else ()
+    # A lease has its own hours.
+    movable = latest_ms > earliest_ms and not workload.demand.lease_id
+    starts = board.starts(workload, at_ms) if movable else ()
     first_ms = hour_start_ms(earliest_ms)
     ahead = (first_ms - hour_start_ms(at_ms)) // HOUR_MS
     # After a day the forecast repeats itself.
