@@ -12,6 +12,7 @@ import yaml
 from hexi_kit.settings import ServiceSettings
 
 from hexi_scheduler.domain.conditions import ConditionRules
+from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.priority import Priorities, PriorityClass, Yields
 from hexi_scheduler.domain.route_policy import RoutePolicy, dated_policy
 from hexi_scheduler.domain.rules import ClaimRules, PreemptionBudget, Rules
@@ -54,6 +55,13 @@ def _numbered(entry: Mapping[str, Any]) -> dict[int, Template]:
 def condition_rules() -> ConditionRules:
     """The thresholds in force."""
     return ConditionRules(**_read("conditions-2026.yaml"))
+
+
+def packing_rules() -> PackingRules:
+    """What packing weighs, in force."""
+    said = _read("packing-2026.yaml")
+    lists = {name: tuple(map(tuple, said.pop(name))) for name in ("segments", "prior")}
+    return PackingRules(**{name: _frozen(value) for name, value in said.items()}, **lists)
 
 
 def fair_rules() -> Rules:

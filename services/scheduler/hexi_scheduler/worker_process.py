@@ -11,7 +11,13 @@ from hexi_kit.process import Process
 from hexi_kit.rpc.server import RpcOptions, RpcServer
 
 from hexi_scheduler.domain.policies import Policies
-from hexi_scheduler.settings import SchedulerSettings, condition_rules, fair_rules, route_policy
+from hexi_scheduler.settings import (
+    SchedulerSettings,
+    condition_rules,
+    fair_rules,
+    packing_rules,
+    route_policy,
+)
 from hexi_scheduler.stream.door import GROUP, INPUTS, WorkerDoor
 
 COLLECT_AT = (20_000, 20, 100)
@@ -31,7 +37,7 @@ def hang(process: Process, settings: SchedulerSettings) -> None:
         settings.session_timeout_s,
     )
     route = route_policy()._replace(partitions=topics.SCHEDULER_REQUEST.partitions)
-    policies = Policies(route, condition_rules(), fair_rules())
+    policies = Policies(route, condition_rules(), fair_rules(), packing_rules())
     door = WorkerDoor(process, options, policies, settings.site_state_interval_ms)
     server = RpcServer(
         RpcOptions(

@@ -15,6 +15,7 @@ from hexi_scheduler.domain.facts import (
     SiteFacts,
 )
 from hexi_scheduler.domain.owed import SLOT_MS, Usage, UsageKind
+from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.place_commands import (
     ChangeCondition,
     DirectQuarantine,
@@ -24,18 +25,21 @@ from hexi_scheduler.domain.place_commands import (
     Release,
     Tick,
 )
-from hexi_scheduler.domain.place_events import PlaceEvent
+from hexi_scheduler.domain.place_events import ClockMoved, PlaceEvent
 from hexi_scheduler.domain.placement import PlacementState
-from hexi_scheduler.domain.policy import BestFit
+from hexi_scheduler.domain.policy import Packing
 from hexi_scheduler.domain.run_report import ReportRuns, RunReport
 from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.site_offer import offer_of
 from hexi_scheduler.domain.step_place import step
 from hexi_scheduler.domain.workload import WHOLE, Demand, Resources, Workload
+from hexi_scheduler.settings import packing_rules
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+# It learns after two arrivals: many generations fit into a short history.
+POLICY = Packing(packing_rules()._replace(first_arrivals=2, interval_arrivals_min=3))
 START_MS = 1_800_000_000_000 // SLOT_MS * SLOT_MS
 FACTS = SiteFacts(
     1, True, "gansu", 3, True, 1_200, 200, (("A100", 900), ("T4", 300), ("general", 10))
@@ -95,11 +99,11 @@ class PlaceMachine(RuleBasedStateMachine):
         self.apply(ServerSet(1, tuple(fleet)))
 
     def apply(self, command: PlaceCommand) -> None:
-        events = step(self.site, command, self.now_ms, BestFit())
+        events = step(self.site, command, self.now_ms, POLICY)
         self.journal.extend(events)
         for event in events:
             self.usages.extend(o for o in self.site.owed(event) if isinstance(o, Usage))
-        assert not step(self.site, command, self.now_ms, BestFit()), "decided twice"
+        assert not step(self.site, command, self.now_ms, POLICY), "decided twice"
 
     @rule(asked=st.lists(demands, min_size=1, max_size=4), longest=st.sampled_from([0, 700]))
     def place(self, asked: list[Demand], longest: int) -> None:
@@ -169,7 +173,9 @@ class PlaceMachine(RuleBasedStateMachine):
                 assert len(used) == asked.accelerators
                 for device in used:
                     devices[server][device] -= milli
-        assert (cpu, memory, devices) == (capacity.cpu_milli, capacity.memory_mib, capacity.devices)
+        free = [capacity.free(server) for server in range(len(cpu))]
+        left = zip(cpu, memory, devices, strict=True)
+        assert free == [(c, m, tuple(sorted(d))) for c, m, d in left]
         assert min((*cpu, *memory, *(m for d in devices for m in d)), default=0) >= 0
 
     @invariant()
@@ -194,8 +200,17 @@ class PlaceMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_out_takes_nothing(self) -> None:
         out = {server for servers in self.site.out.values() for server in servers}
-        for pool in self.site.capacity.pools.values():
-            assert not any(server in pool for server in out)
+        capacity = self.site.capacity
+        assert all(capacity.barred(server) for server in out if capacity.knows(server))
+        for kind, pool in capacity.pools.items():
+            open_now = [
+                capacity.free(server)
+                for server, said in enumerate(capacity.servers)
+                if (said.class_id, said.executor) == kind and not capacity.barred(server)
+            ]
+            assert sum(count for _, count in pool.states()) == pool.servers == len(open_now)
+            assert pool.cpu_milli == sum(free[0] for free in open_now)
+            assert pool.device_milli == sum(sum(free[2]) for free in open_now)
 
 
 def _picture(site: Site) -> dict[str, object]:
@@ -213,7 +228,7 @@ def _compacted(journal: list[PlaceEvent]) -> list[PlaceEvent]:
     newest: dict[object, PlaceEvent] = {}
     for event in journal:
         key: object = (type(event).__name__, *event[:1])
-        if isinstance(event, ServerSet | SiteFacts) or type(event).__name__ == "ClockMoved":
+        if isinstance(event, ServerSet | SiteFacts | MixLearned | ClockMoved):
             key = type(event)
         elif type(event).__name__ == "ReservationChanged":
             key = ("lease", event.reservation.lease_id)
@@ -243,7 +258,7 @@ def test_a_started_run_is_billed_by_slots_and_to_its_end() -> None:
         (Tick(START_MS + 2 * SLOT_MS + 120_000), start),
         (ReportRuns((RunReport("p", False, False, START_MS + 4 * SLOT_MS),)), START_MS * 2),
     ):
-        for event in step(site, command, at_ms, BestFit()):
+        for event in step(site, command, at_ms, POLICY):
             owed.extend(site.owed(event))
 
     spans = [
@@ -252,4 +267,4 @@ def test_a_started_run_is_billed_by_slots_and_to_its_end() -> None:
     assert spans == [(1, 1), (1, 15), (15, 30), (30, 45), (45, 60)]
     assert [u.kind for u in owed[:-1]][-1] is UsageKind.ENDED
     assert site.placements["p"].state is PlacementState.ENDED
-    assert site.capacity.cpu_milli == [4_000]
+    assert site.capacity.free(0) == (4_000, 4_096, ())

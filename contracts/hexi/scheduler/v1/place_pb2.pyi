@@ -1082,6 +1082,146 @@ class FailuresRecord(_message.Message):
 Global___FailuresRecord: _TypeAlias = FailuresRecord  # noqa: Y015
 
 @_typing.final
+class SeenShape(_message.Message):
+    """One shape of request, how often it came (decayed, in 256ths), and how often when worth was reckoned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CPU_MILLI_FIELD_NUMBER: _builtins.int
+    ACCELERATORS_FIELD_NUMBER: _builtins.int
+    DEVICE_MILLI_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    cpu_milli: _builtins.int
+    accelerators: _builtins.int
+    device_milli: _builtins.int
+    count: _builtins.int
+    weight: _builtins.int
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        cpu_milli: _builtins.int = ...,
+        accelerators: _builtins.int = ...,
+        device_milli: _builtins.int = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        count: _builtins.int = ...,
+        weight: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accelerators", b"accelerators", "count", b"count", "cpu_milli", b"cpu_milli", "device_milli", b"device_milli", "models", b"models", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeenShape: _TypeAlias = SeenShape  # noqa: Y015
+
+@_typing.final
+class PoolBid(_message.Message):
+    """What using a pool costs: thousandths of a milli-device, per milli-device and per milli-vCPU."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    EXECUTOR_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    CPU_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    executor: _builtins.str
+    device: _builtins.int
+    cpu: _builtins.int
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        executor: _builtins.str = ...,
+        device: _builtins.int = ...,
+        cpu: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "cpu", b"cpu", "device", b"device", "executor", b"executor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PoolBid: _TypeAlias = PoolBid  # noqa: Y015
+
+@_typing.final
+class DeviceValue(_message.Message):
+    """A share of a device and what it is worth, in thousandths of a milli-device."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_MILLI_FIELD_NUMBER: _builtins.int
+    WORTH_FIELD_NUMBER: _builtins.int
+    device_milli: _builtins.int
+    worth: _builtins.int
+    def __init__(
+        self,
+        *,
+        device_milli: _builtins.int = ...,
+        worth: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_milli", b"device_milli", "worth", b"worth"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeviceValue: _TypeAlias = DeviceValue  # noqa: Y015
+
+@_typing.final
+class MixRecord(_message.Message):
+    """What a site has learned of the work that comes. Under `<site>/mix`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAUSE_FIELD_NUMBER: _builtins.int
+    UNTIL_MS_FIELD_NUMBER: _builtins.int
+    ARRIVALS_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
+    BIDS_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    GENERATION_ARRIVALS_FIELD_NUMBER: _builtins.int
+    DEVICE_VALUES_FIELD_NUMBER: _builtins.int
+    WATT_MILLI_FIELD_NUMBER: _builtins.int
+    until_ms: _builtins.int
+    arrivals: _builtins.int
+    generation: _builtins.int
+    generation_arrivals: _builtins.int
+    watt_milli: _builtins.int
+    @_builtins.property
+    def cause(self) -> _common_pb2.Cause: ...
+    @_builtins.property
+    def seen(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeenShape]: ...
+    @_builtins.property
+    def bids(self) -> _containers.RepeatedCompositeFieldContainer[Global___PoolBid]: ...
+    @_builtins.property
+    def device_values(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviceValue]: ...
+    def __init__(
+        self,
+        *,
+        cause: _common_pb2.Cause | None = ...,
+        until_ms: _builtins.int = ...,
+        arrivals: _builtins.int = ...,
+        seen: _abc.Iterable[Global___SeenShape] | None = ...,
+        bids: _abc.Iterable[Global___PoolBid] | None = ...,
+        generation: _builtins.int = ...,
+        generation_arrivals: _builtins.int = ...,
+        device_values: _abc.Iterable[Global___DeviceValue] | None = ...,
+        watt_milli: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrivals", b"arrivals", "bids", b"bids", "cause", b"cause", "device_values", b"device_values", "generation", b"generation", "generation_arrivals", b"generation_arrivals", "seen", b"seen", "until_ms", b"until_ms", "watt_milli", b"watt_milli"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MixRecord: _TypeAlias = MixRecord  # noqa: Y015
+
+@_typing.final
 class PlaceJournal(_message.Message):
     """Everything the placement journal can hold."""
 
@@ -1093,6 +1233,7 @@ class PlaceJournal(_message.Message):
     CLOCK_FIELD_NUMBER: _builtins.int
     SERVER_SET_FIELD_NUMBER: _builtins.int
     SITE_FIELD_NUMBER: _builtins.int
+    MIX_FIELD_NUMBER: _builtins.int
     PREEMPTION_FIELD_NUMBER: _builtins.int
     DRAIN_FIELD_NUMBER: _builtins.int
     LOSS_FIELD_NUMBER: _builtins.int
@@ -1110,6 +1251,8 @@ class PlaceJournal(_message.Message):
     def server_set(self) -> Global___ServerSetRecord: ...
     @_builtins.property
     def site(self) -> Global___SiteFactsRecord: ...
+    @_builtins.property
+    def mix(self) -> Global___MixRecord: ...
     @_builtins.property
     def preemption(self) -> Global___PreemptionRecord: ...
     @_builtins.property
@@ -1129,17 +1272,18 @@ class PlaceJournal(_message.Message):
         clock: Global___ClockRecord | None = ...,
         server_set: Global___ServerSetRecord | None = ...,
         site: Global___SiteFactsRecord | None = ...,
+        mix: Global___MixRecord | None = ...,
         preemption: Global___PreemptionRecord | None = ...,
         drain: Global___DrainRecord | None = ...,
         loss: Global___SiteLossRecord | None = ...,
         rack_power: Global___RackPowerRecord | None = ...,
         failures: Global___FailuresRecord | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "condition", b"condition", "drain", b"drain", "failures", b"failures", "item", b"item", "loss", b"loss", "placement", b"placement", "preemption", b"preemption", "rack_power", b"rack_power", "reservation", b"reservation", "server_set", b"server_set", "site", b"site"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "condition", b"condition", "drain", b"drain", "failures", b"failures", "item", b"item", "loss", b"loss", "mix", b"mix", "placement", b"placement", "preemption", b"preemption", "rack_power", b"rack_power", "reservation", b"reservation", "server_set", b"server_set", "site", b"site"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "condition", b"condition", "drain", b"drain", "failures", b"failures", "item", b"item", "loss", b"loss", "placement", b"placement", "preemption", b"preemption", "rack_power", b"rack_power", "reservation", b"reservation", "server_set", b"server_set", "site", b"site"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "condition", b"condition", "drain", b"drain", "failures", b"failures", "item", b"item", "loss", b"loss", "mix", b"mix", "placement", b"placement", "preemption", b"preemption", "rack_power", b"rack_power", "reservation", b"reservation", "server_set", b"server_set", "site", b"site"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["placement", "condition", "reservation", "clock", "server_set", "site", "preemption", "drain", "loss", "rack_power", "failures"]  # noqa: Y015
+    _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["placement", "condition", "reservation", "clock", "server_set", "site", "mix", "preemption", "drain", "loss", "rack_power", "failures"]  # noqa: Y015
     _WhichOneofArgType_item: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_item) -> _WhichOneofReturnType_item | None: ...
 

@@ -13,9 +13,8 @@ class FreeServer:
     """A copy to try things on; the site's capacity stays as it is."""
 
     def __init__(self, capacity: Capacity, server: int) -> None:
-        self._cpu_milli = int(capacity.cpu_milli[server])
-        self._memory_mib = int(capacity.memory_mib[server])
-        self._devices = [int(milli) for milli in capacity.devices[server]]
+        self._cpu_milli, self._memory_mib, _ = capacity.free(server)
+        self._devices = capacity.devices(server)
 
     def give(self, part: Allocation, asked: Resources) -> None:
         self._move(part, asked, 1)

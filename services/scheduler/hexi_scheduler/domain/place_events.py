@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation, ServerSet, SiteFacts
+from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.placement import Placement
 
 
@@ -54,6 +55,7 @@ PlaceEvent = (
     | ReservationChanged
     | ClockMoved
     | PreemptionCounted
+    | MixLearned
     | ServerSet
     | SiteFacts
 )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.leases import FOREVER_MS
 from hexi_scheduler.domain.placement import Allocation, Tariff
-from hexi_scheduler.domain.policy import Policy
+from hexi_scheduler.domain.policy import Allowed, Policy
 from hexi_scheduler.domain.pool import Pool
 from hexi_scheduler.domain.site import Site, held_for
 from hexi_scheduler.domain.why import FilterCount, WhyNot
-from hexi_scheduler.domain.workload import GENERAL, WHOLE, Demand, Resources, Workload
+from hexi_scheduler.domain.workload import GENERAL, Demand, Resources, Workload
 
 
 class Room(NamedTuple):
@@ -22,56 +22,100 @@ class Room(NamedTuple):
     tariff: Tariff
 
 
-def find_room(site: Site, workload: Workload, at_ms: int, policy: Policy) -> Room | None:
+def find_room(
+    site: Site, workload: Workload, at_ms: int, policy: Policy, allowed: Allowed = None
+) -> Room | None:
     """The cheapest class with room for the whole gang; its own lease comes first."""
     demand = workload.demand
-    choices = site.choices(demand)
     if demand.lease_id:
         lease = site.drawable(demand, workload.tenant_id, at_ms)
-        for price, class_id, pool in choices:
+        for price, class_id, pool in site.choices(demand):
             if lease is not None and lease.class_id == class_id:
-                found = _fit(site.capacity, pool, demand, policy)
+                found = _fit(site, [pool], demand, policy, allowed)
                 if found:
                     tariff = Tariff(price, lease.lease_id, lease.price_micro_yuan, lease.end_ms)
                     return Room(found, class_id, tariff)
-    ceiling = demand.price_micro_yuan_max
-    length_ms = workload.duration_s_max * 1_000
-    until_ms = at_ms + length_ms if length_ms else FOREVER_MS
-    for price, class_id, pool in choices:
-        if ceiling and price > ceiling:
-            break
-        held = held_for(site, class_id, demand.constraints.executor, until_ms)
-        if held and units_free(pool, class_id) - demand.units < held:
-            continue
-        found = _fit(site.capacity, pool, demand, policy)
+    for price, pools in _tiers(site, workload, at_ms, policy):
+        found = _fit(site, pools, demand, policy, allowed)
         if found:
-            return Room(found, class_id, Tariff(price))
+            return Room(found, _class_of(site, found, demand), Tariff(price))
     return None
 
 
-def units_free(pool: Pool, class_id: str) -> int:
-    """Billable units in service and not taken."""
-    return (pool.cpu_milli if class_id == GENERAL else pool.device_milli) // WHOLE
+def _tiers(
+    site: Site, workload: Workload, at_ms: int, policy: Policy
+) -> Iterator[tuple[int, list[Pool]]]:
+    """Pools of one price, cheapest first; a dearer one is asked when no cheaper one has room."""
+    demand = workload.demand
+    ceiling, executor = demand.price_micro_yuan_max, demand.constraints.executor
+    length_ms = workload.duration_s_max * 1_000
+    until_ms = at_ms + length_ms if length_ms else FOREVER_MS
+    tier: list[Pool] = []
+    at_price = 0
+    for price, class_id, pool in site.choices(demand):
+        if ceiling and price > ceiling:
+            break
+        if site.reservations:
+            held = held_for(site, class_id, executor, until_ms)
+            if held and pool.units_free() - demand.units < held:
+                continue
+        if tier and price != at_price:
+            yield at_price, tier
+            tier = []
+        tier.append(pool)
+        at_price = price
+    if tier:
+        yield at_price, tier
+    if policy.rules.lends_cpu and not demand.resources.accelerators:
+        yield from _lent(site, workload, until_ms, policy)
+
+
+def _lent(
+    site: Site, workload: Workload, until_ms: int, policy: Policy
+) -> Iterator[tuple[int, list[Pool]]]:
+    """Servers with accelerators, for work without, at the price of general ones."""
+    ceiling, executor = workload.demand.price_micro_yuan_max, workload.demand.constraints.executor
+    price = site.facts.price_of(GENERAL) if site.facts else 0
+    lent = [
+        pool
+        for (class_id, of), pool in site.capacity.pools.items()
+        if of == executor
+        and class_id not in (GENERAL, *policy.rules.lends_not)
+        and not (site.reservations and held_for(site, class_id, executor, until_ms))
+    ]
+    if lent and not (ceiling and price > ceiling):
+        yield price, lent
+
+
+def _class_of(site: Site, found: tuple[Allocation, ...], demand: Demand) -> str:
+    if not demand.resources.accelerators:
+        return GENERAL
+    return site.capacity.servers[found[0].server].class_id
 
 
 def _fit(
-    capacity: Capacity, pool: Pool, demand: Demand, policy: Policy
+    site: Site, pools: list[Pool], demand: Demand, policy: Policy, allowed: Allowed
 ) -> tuple[Allocation, ...] | None:
-    asked = demand.resources
-    if demand.replicas == 1:
-        server = policy.choose(pool, asked)
-        return None if server is None else (capacity.devices_for(server, asked),)
+    asked, capacity = demand.resources, site.capacity
+    found = policy.choose(capacity, site.mix, pools, asked, allowed)
+    if found is None or demand.replicas == 1:
+        return None if found is None else (found,)
+    # A gang stays in one class: first in that of the best server.
+    pool = capacity.pool(found.server)
     taken: list[Allocation] = []
     # Later replicas must see what earlier ones take; then all is given back.
-    for _ in range(demand.replicas):
-        server = policy.choose(pool, asked)
-        if server is None:
+    while found is not None:
+        taken.append(found)
+        capacity.take(found, asked)
+        if len(taken) == demand.replicas:
             break
-        taken.append(capacity.devices_for(server, asked))
-        capacity.take(taken[-1], asked)
+        found = policy.choose(capacity, site.mix, [pool], asked, allowed)
     for allocation in reversed(taken):
         capacity.give(allocation, asked)
-    return tuple(taken) if len(taken) == demand.replicas else None
+    if len(taken) == demand.replicas:
+        return tuple(taken)
+    others = [other for other in pools if other is not pool]
+    return _fit(site, others, demand, policy, allowed) if others else None
 
 
 def why_not(site: Site, demand: Demand) -> WhyNot:
@@ -81,7 +125,7 @@ def why_not(site: Site, demand: Demand) -> WhyNot:
     ceiling = demand.price_micro_yuan_max
     fitting = [c for c in choices if not ceiling or c[0] <= ceiling]
     wanted = {(class_id, demand.constraints.executor) for _, class_id, _ in choices}
-    of_kind = sum((s.class_id, s.executor) in wanted for s in site.capacity.servers)
+    of_kind = sum(site.capacity.kinds[kind].servers for kind in wanted)
     dear = sum(pool.servers for price, _, pool in choices if ceiling and price > ceiling)
     in_service = sum(pool.servers for _, _, pool in choices)
     short, roomy = _count_room(fitting, demand.resources)
@@ -97,15 +141,11 @@ def _count_room(
     short = {"accelerators": 0, "cpu": 0, "memory": 0}
     roomy = 0
     for _, _, pool in choices:
-        for (cpu, memory, devices), count in pool.states():
-            if sum(milli >= asked.device_milli for milli in devices) < asked.accelerators:
-                short["accelerators"] += count
-            elif cpu < asked.cpu_milli:
-                short["cpu"] += count
-            elif memory < asked.memory_mib:
-                short["memory"] += count
-            else:
-                roomy += count
+        devices, cpu, memory, room = pool.short_of(asked)
+        short["accelerators"] += devices
+        short["cpu"] += cpu
+        short["memory"] += memory
+        roomy += room
     return short, roomy
 
 
@@ -114,5 +154,5 @@ def _nearest(demand: Demand, roomy: int, choices: list[tuple[int, str, Pool]]) -
         return "no server of the wished class, executor and price"
     if roomy:
         return f"{roomy} servers have room for a replica, {demand.replicas} replicas were asked"
-    cpu = max((free[0] for _, _, pool in choices for free, _ in pool.states()), default=0)
+    cpu = max((pool.most()[0] for _, _, pool in choices), default=0)
     return f"the roomiest server has {cpu} of {demand.resources.cpu_milli} milli-vCPU free"

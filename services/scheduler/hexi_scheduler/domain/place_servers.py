@@ -67,7 +67,7 @@ def _carry_over(trial: Capacity, placement: Placement) -> bool:
     for part in placement.allocations:
         if not (
             trial.fits(part, asked)
-            and trial.servers[part.server].class_id == placement.class_id
+            and _of_class(trial.servers[part.server], placement)
             and trial.servers[part.server].executor == placement.executor
         ):
             for earlier in taken:
@@ -76,3 +76,9 @@ def _carry_over(trial: Capacity, placement: Placement) -> bool:
         trial.take(part, asked)
         taken.append(part)
     return True
+
+
+def _of_class(server: Server, placement: Placement) -> bool:
+    """Work without accelerators may stand on any server."""
+    asked = placement.workload.demand.resources
+    return not asked.accelerators or server.class_id == placement.class_id

@@ -1,21 +1,116 @@
-"""Which server of a pool gets a replica."""
+"""Which server of some pools gets a replica."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from hexi_scheduler.domain.capacity import Capacity
+from hexi_scheduler.domain.packing.mix import MixLearned
+from hexi_scheduler.domain.packing.rules import NO_LEARNING, PackingRules
+from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.pool import Pool
-from hexi_scheduler.domain.workload import Resources
+from hexi_scheduler.domain.workload import WHOLE, Resources
+
+Allowed = NDArray[np.bool_] | None  # by server; None: all
 
 
 class Policy(Protocol):
-    """Chooses among servers in service; a function of their free capacities alone."""
+    """Chooses among servers in service; a function of their free capacities and the mix alone."""
 
-    def choose(self, pool: Pool, asked: Resources) -> int | None: ...
+    rules: PackingRules
+
+    def choose(
+        self,
+        capacity: Capacity,
+        mix: MixLearned | None,
+        pools: Sequence[Pool],
+        asked: Resources,
+        allowed: Allowed = None,
+    ) -> Allocation | None: ...
+
+
+class Packing:
+    """Least cost to the work that will come, by the mix of what came."""
+
+    def __init__(self, rules: PackingRules) -> None:
+        self.rules = rules
+
+    def choose(
+        self,
+        capacity: Capacity,
+        mix: MixLearned | None,
+        pools: Sequence[Pool],
+        asked: Resources,
+        allowed: Allowed = None,
+    ) -> Allocation | None:
+        # Compiled code takes a second to load: who never places does not wait for it.
+        from hexi_scheduler.domain.packing.board import Board
+
+        board = capacity.board
+        if not isinstance(board, Board) or not board.follows(self.rules, mix):
+            board = capacity.board = Board(capacity, self.rules, mix)
+        return board.choose(pools, asked, allowed)
 
 
 class BestFit:
-    """Leaves least behind on the server it takes."""
+    """Leaves least behind on the server it takes: devices first, then vCPU, memory, lowest index.
 
-    def choose(self, pool: Pool, asked: Resources) -> int | None:
-        return pool.best_fit(asked)
+    Looks at every server: for histories that were decided so, and to compare with.
+    """
+
+    rules = NO_LEARNING
+
+    def choose(
+        self,
+        capacity: Capacity,
+        mix: MixLearned | None,
+        pools: Sequence[Pool],
+        asked: Resources,
+        allowed: Allowed = None,
+    ) -> Allocation | None:
+        for pool in pools:
+            server = _best_fit(capacity, pool, asked, allowed)
+            if server is not None:
+                return Allocation(*_devices_for(capacity.devices(server), server, asked))
+        return None
+
+
+def _best_fit(capacity: Capacity, pool: Pool, asked: Resources, allowed: Allowed) -> int | None:
+    c, share = capacity.columns, asked.device_milli
+    devices = c.devices[pool.slots]
+    fits = (c.shut[pool.slots] == 0) & (c.cpu_milli[pool.slots] >= asked.cpu_milli)
+    fits &= c.memory_mib[pool.slots] >= asked.memory_mib
+    fits &= (devices >= share).sum(axis=1) >= asked.accelerators
+    if allowed is not None:
+        fits &= allowed[c.server_of[pool.slots]]
+    slots = np.flatnonzero(fits)
+    if not len(slots):
+        return None
+    free = np.sort(np.where(devices[slots] < 0, WHOLE + 1, devices[slots]), axis=1)
+    free[free > WHOLE] = -1
+    wholes = (free == WHOLE).sum(axis=1)
+    broken = np.where(free < WHOLE, free, 0).max(axis=1, initial=0)
+    slots += pool.slots.start
+    level = [wholes, broken]
+    if asked.accelerators and share < WHOLE:
+        # A share goes to a device that is broken already before it breaks a whole one.
+        unbroken = broken < share
+        level = [unbroken, np.where(unbroken, wholes, broken), np.where(unbroken, broken, wholes)]
+    keys = [*level, c.cpu_milli[slots], c.memory_mib[slots], *free.T, c.server_of[slots]]
+    return int(c.server_of[slots[np.lexsort(keys[::-1])[0]]])
+
+
+def _devices_for(
+    free: list[int], server: int, asked: Resources
+) -> tuple[int, tuple[int, ...], int]:
+    """Those with least room to spare, of the lowest numbers."""
+    if not asked.accelerators:
+        return server, (), 0
+    share = asked.device_milli
+    room = sorted((milli, device) for device, milli in enumerate(free) if milli >= share)
+    chosen = sorted(device for _, device in room[: asked.accelerators])
+    return server, tuple(chosen), share

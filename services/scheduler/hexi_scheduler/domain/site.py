@@ -6,6 +6,7 @@ from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation, ServerSet, SiteFacts
 from hexi_scheduler.domain.leases import FOREVER_MS, Peaks, most_before, peaks
 from hexi_scheduler.domain.owed import SLOT_MS, Owed, owed_by, windows
+from hexi_scheduler.domain.packing.mix import Arrivals, MixLearned
 from hexi_scheduler.domain.place_events import (
     ClockMoved,
     ConditionChanged,
@@ -49,6 +50,8 @@ class Site:
         self.claims: dict[str, Placement] = {}
         self.kept: frozenset[int] = frozenset()  # servers that claims wait for
         self.preempted = PreemptionCounted(0)
+        self.mix: MixLearned | None = None
+        self.arrivals = Arrivals()
         self.now_ms = 0
         self.billed_until_ms = 0
         self._choices: dict[tuple[Resources, Constraints], tuple[Choice, ...]] = {}
@@ -72,6 +75,9 @@ class Site:
             self._apply_servers(event)
         elif isinstance(event, PreemptionCounted):
             self.preempted = event
+        elif isinstance(event, MixLearned):
+            self.mix = event
+            self.arrivals.fold(event.until_ms)
         else:
             self.facts = event
             self._choices.clear()
@@ -132,6 +138,8 @@ class Site:
         name = new.placement_id
         old = self.placements.get(name)
         held = old is not None and old.live
+        if old is None or old.state is PlacementState.CLAIMED:
+            self._count_arrival(new)
         if new.live and not held:
             self._take(new)
             self._draw(new, 1)
@@ -156,6 +164,12 @@ class Site:
             self.running.discard(name)
             self.deadlines.pop(name, None)
             self.finished[name] = max(new.run.ended_at_ms, new.placed_at_ms)
+
+    def _count_arrival(self, new: Placement) -> None:
+        """Once each, when it is first decided: a claim is not yet."""
+        folded_ms = self.mix.until_ms if self.mix else 0
+        if new.placed_at_ms >= folded_ms and new.state is not PlacementState.CLAIMED:
+            self.arrivals.count(new.workload.demand, new.placed_at_ms)
 
     def _take(self, placement: Placement) -> None:
         asked = placement.workload.demand.resources

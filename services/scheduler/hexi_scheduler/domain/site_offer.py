@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
-from hexi_scheduler.domain.pool import Pool
 from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.site import Site, held_units
 from hexi_scheduler.domain.site_fair import fair_offer_of
@@ -41,8 +40,8 @@ def offer_of(site: Site, rules: Rules = NO_RULES) -> SiteOffer | None:
 def _class_offer(site: Site, kind: tuple[str, str]) -> ClassOffer:
     pool = site.capacity.pools[kind]
     held = held_units(site, *kind)
-    servers, cpu_milli, memory_mib, accelerators = site.capacity.kinds[kind]
-    cpu_max, memory_max, with_free = _free_of(pool, accelerators)
+    servers, cpu_milli, memory_mib, accelerators, _ = site.capacity.kinds[kind]
+    cpu_max, memory_max = pool.most()
     return ClassOffer(
         *kind,
         servers=servers,
@@ -50,7 +49,7 @@ def _class_offer(site: Site, kind: tuple[str, str]) -> ClassOffer:
         cpu_milli_free=max(0, pool.cpu_milli - (0 if accelerators else held * CPU_MILLI_PER_UNIT)),
         memory_mib_free=pool.memory_mib,
         accelerator_milli_free=max(0, pool.device_milli - held * WHOLE),
-        servers_with_free_accelerators=with_free,
+        servers_with_free_accelerators=pool.with_wholes(accelerators),
         cpu_milli_free_max=cpu_max,
         memory_mib_free_max=memory_max,
         cpu_milli_largest=cpu_milli,
@@ -58,20 +57,6 @@ def _class_offer(site: Site, kind: tuple[str, str]) -> ClassOffer:
         accelerators_largest=accelerators,
         price_micro_yuan=site.facts.price_of(kind[0]) if site.facts else 0,
     )
-
-
-def _free_of(pool: Pool, accelerators: int) -> tuple[int, int, tuple[int, ...]]:
-    cpu_max = memory_max = 0
-    exactly = [0] * (accelerators + 1)
-    for (cpu, memory, devices), count in pool.states():
-        cpu_max, memory_max = max(cpu_max, cpu), max(memory_max, memory)
-        exactly[devices.count(WHOLE)] += count
-    at_least = []
-    total = 0
-    for count in reversed(exactly[1:]):
-        total += count
-        at_least.append(total)
-    return cpu_max, memory_max, tuple(reversed(at_least))
 
 
 def _lease_offers(site: Site) -> tuple[LeaseOffer, ...]:

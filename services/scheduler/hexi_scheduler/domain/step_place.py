@@ -9,6 +9,7 @@ from hexi_scheduler.domain.claims import claim, review, seek, serve
 from hexi_scheduler.domain.eviction import evicted
 from hexi_scheduler.domain.facts import Condition, Reservation, ServerSet, SiteFacts
 from hexi_scheduler.domain.owed import CANCELLED
+from hexi_scheduler.domain.packing.learn import learn, learn_before_forgetting
 from hexi_scheduler.domain.place_commands import (
     ChangeCondition,
     DirectQuarantine,
@@ -53,6 +54,7 @@ def _decide(
         for item in command.items:
             if item.placement_id not in known:
                 yield from _place(site, item, at_ms, policy, rules)
+        yield from learn(site, at_ms, policy.rules)
         return
     if isinstance(command, ReportRuns):
         for report in command.reports:
@@ -60,6 +62,8 @@ def _decide(
     elif isinstance(command, Release):
         yield from _release(site, command, at_ms)
     else:
+        if isinstance(command, Tick):
+            yield from learn_before_forgetting(site, command.now_ms, policy.rules)
         yield from _decide_site(site, command, at_ms)
     if site.claims:
         if isinstance(command, Tick):

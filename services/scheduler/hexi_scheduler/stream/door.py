@@ -14,7 +14,7 @@ from hexi_kit.kafka.producer import EventProducer
 from hexi_kit.process import Process
 
 from hexi_scheduler.domain.policies import Policies
-from hexi_scheduler.domain.policy import BestFit
+from hexi_scheduler.domain.policy import Packing
 from hexi_scheduler.stream.conditions import Conditions
 from hexi_scheduler.stream.facts import HEARD, Facts
 from hexi_scheduler.stream.place_stage import PlaceStage
@@ -52,7 +52,8 @@ class WorkerDoor:
         routes = StageParts(app.journal(topics.SCHEDULER_ROUTE, real), producer, letters, real)
         places = StageParts(app.journal(topics.SCHEDULER_PLACEMENT, real), producer, letters, real)
         self.route = RouteStage(routes, policies.route, clock, policies.fair)
-        self.place = PlaceStage(places, BestFit(), clock, self._states.note, policies.fair)
+        packing = Packing(policies.packing)
+        self.place = PlaceStage(places, packing, clock, self._states.note, policies.fair)
         self._conditions = Conditions(
             policies.conditions, producer, letters, clock, self.place.site
         )

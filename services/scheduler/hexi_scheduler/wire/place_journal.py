@@ -8,6 +8,7 @@ from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import place_pb2
 
 from hexi_scheduler.domain.facts import Condition, Quarantine, ServerSet, SiteFacts
+from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.place_events import (
     ClockMoved,
     ConditionChanged,
@@ -18,6 +19,7 @@ from hexi_scheduler.domain.place_events import (
 )
 from hexi_scheduler.domain.placement import Placement
 from hexi_scheduler.wire.facts import server_set, site_facts
+from hexi_scheduler.wire.mix import mix, mix_record
 from hexi_scheduler.wire.place_commands import reservation
 from hexi_scheduler.wire.placement import placement, placement_bytes
 from hexi_scheduler.wire.splice import nested
@@ -61,6 +63,8 @@ def entry(value: bytes, reader: WorkloadReader) -> tuple[PlaceEvent, int] | None
         return event, clock.cause.offset
     if kind == "preemption":
         return _preemption(journal.preemption), journal.preemption.cause.offset
+    if kind == "mix":
+        return mix(journal.mix), journal.mix.cause.offset
     if kind == "server_set":
         return server_set(journal.server_set.server_set), journal.server_set.cause.offset
     if kind == "site":
@@ -84,6 +88,8 @@ def _other(event: PlaceEvent, cause: common_pb2.Cause) -> tuple[str, bytes]:
         return "clock", nested(4, clock.SerializeToString())
     if isinstance(event, PreemptionCounted):
         return "preemption", nested(8, _preemption_record(event, cause).SerializeToString())
+    if isinstance(event, MixLearned):
+        return "mix", nested(7, mix_record(event, cause).SerializeToString())
     if isinstance(event, ReservationChanged):
         right = event.reservation
         reserved = place_pb2.ReservationRecord(

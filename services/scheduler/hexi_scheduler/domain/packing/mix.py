@@ -1,0 +1,104 @@
+"""What a site has learned of the work that comes: the mix of shapes, and prices by pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from hexi_scheduler.domain.workload import Demand
+
+
+class Shape(NamedTuple):
+    """What packing sees of a replica: all but its memory."""
+
+    cpu_milli: int
+    accelerators: int
+    device_milli: int
+    models: tuple[str, ...] = ()
+
+
+class Seen(NamedTuple):
+    """A shape, how often it came (decayed), and how often when worth was last reckoned anew."""
+
+    shape: Shape
+    count: int
+    weight: int = 0
+
+
+class Bid(NamedTuple):
+    """What using a pool costs: micro-devices per milli-device, and per milli-vCPU."""
+
+    class_id: str
+    executor: str
+    device: int
+    cpu: int
+
+
+class MixLearned(NamedTuple):
+    """All arrivals before `until_ms`, folded; a value that replaces the one before.
+
+    With the rules it is all that decides beside the state, so that a rebuilt site decides alike.
+    Prices change each time; worth, with a new generation.
+    """
+
+    until_ms: int
+    arrivals: int = 0  # ever folded
+    seen: tuple[Seen, ...] = ()
+    bids: tuple[Bid, ...] = ()
+    generation: int = 0
+    generation_arrivals: int = 0
+    device_values: tuple[tuple[int, int], ...] = ()  # share in milli and its worth in micro-devices
+    watt_milli: int = 0  # what a watt is worth at the fill of then
+
+
+class Arrivals:
+    """Work that came since the mix was learned, by the millisecond: a rebuild finds the same."""
+
+    def __init__(self) -> None:
+        self.newest_ms = 0
+        self._newest = 0
+        self.older = 0
+        self._came: dict[tuple[int, Shape], int] = {}
+
+    def count(self, demand: Demand, at_ms: int) -> None:
+        asked = demand.resources
+        shape = Shape(
+            asked.cpu_milli,
+            asked.accelerators,
+            asked.device_milli if asked.accelerators else 0,
+            asked.models if asked.accelerators else (),
+        )
+        key = (at_ms, shape)
+        self._came[key] = self._came.get(key, 0) + demand.replicas
+        self._note(at_ms, demand.replicas)
+
+    def oldest_ms(self) -> int | None:
+        return min((at_ms for at_ms, _ in self._came), default=None)
+
+    def before(self, until_ms: int) -> int:
+        """How many came before then, as long as nothing came later than then."""
+        return self.older + (self._newest if self.newest_ms < until_ms else 0)
+
+    def shapes_before(self, until_ms: int) -> Iterable[tuple[Shape, int]]:
+        return ((shape, n) for (at_ms, shape), n in self._came.items() if at_ms < until_ms)
+
+    def fold(self, until_ms: int) -> None:
+        """Forget what came before then."""
+        left = {key: n for key, n in self._came.items() if key[0] >= until_ms}
+        self._came, self.newest_ms, self._newest, self.older = left, 0, 0, 0
+        for (at_ms, _), n in left.items():
+            self._note(at_ms, n)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Arrivals) and self._came == other._came
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def _note(self, at_ms: int, count: int) -> None:
+        if at_ms > self.newest_ms:
+            self.older += self._newest
+            self.newest_ms, self._newest = at_ms, count
+        elif at_ms == self.newest_ms:
+            self._newest += count
+        else:
+            self.older += count
