@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hexi_scheduler.domain.choice import Choice, Score
 from hexi_scheduler.domain.workload import Demand
 
 Ints = NDArray[np.int64]
@@ -21,13 +22,25 @@ class Ranking:
     Between two epochs room only shrinks: what was passed over need not be looked at again.
     """
 
-    __slots__ = ("beyond", "demand", "epoch", "keys", "near", "open", "starts")
+    __slots__ = (
+        "beyond",
+        "choices",
+        "demand",
+        "epoch",
+        "keys",
+        "near",
+        "open",
+        "scores",
+        "starts",
+    )
 
     def __init__(self, demand: Demand, keys: Ints) -> None:
         self.demand, self.keys = demand, keys
         self.starts: tuple[int, ...] = ()
+        self.scores: dict[int, Score] = {}
         self.reopen(-1, NOTHING)
 
     def reopen(self, epoch: int, open_keys: Ints) -> None:
         self.epoch, self.open = epoch, open_keys
+        self.choices: dict[tuple[str, str], Choice] = {}  # by what was chosen
         self.near = self.beyond = 0  # before them: no room in our share, no room at all

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from hexi_scheduler.domain.choice import Choice
 from hexi_scheduler.domain.defer import Deferral
 from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.owed import Report
@@ -46,6 +47,7 @@ class Route(NamedTuple):
     claim: bool = False
     borrowed: bool = False  # beyond its tenant's quota
     voucher_id: str = ""
+    choice: Choice | None = None  # of a routed one: its site beside the next
 
     @property
     def over(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hexi_scheduler.domain.compare import choice_of
 from hexi_scheduler.domain.defer import Deferral, deferral, same_wait
 from hexi_scheduler.domain.filters import FILTERS, NEVER, objections
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
@@ -127,6 +128,7 @@ def _somewhere(
         claim=asked.claim,
         borrowed=borrowed,
         voucher_id=router.rules.tenants.voucher(workload.tenant_id, class_id, at_ms),
+        choice=choice_of(router, workload, asked.choice, at_ms),
     )
 
 

@@ -23,6 +23,7 @@ from hexi_scheduler.domain.route import (
     Submit,
 )
 from hexi_scheduler.domain.router import RouteEvent, Router
+from hexi_scheduler.wire.choice import choice, choice_bytes
 from hexi_scheduler.wire.offer import offer
 from hexi_scheduler.wire.splice import nested
 from hexi_scheduler.wire.workload import WorkloadReader, why_not, why_not_message
@@ -173,7 +174,10 @@ def _route_bytes(route: Route, cause: common_pb2.Cause) -> bytes:
         message.deferral.CopyFrom(route_pb2.Deferral(**route.deferral._asdict()))
     if route.why_not is not None:
         message.why_not.CopyFrom(why_not_message(route.why_not))
-    return nested(1, message.SerializeToString() + nested(2, route.workload.body))
+    body = message.SerializeToString() + nested(2, route.workload.body)
+    if route.choice is not None:
+        body += nested(14, choice_bytes(route.choice))
+    return nested(1, body)
 
 
 def _route(message: route_pb2.RouteDecided, reader: WorkloadReader) -> Route:
@@ -194,6 +198,7 @@ def _route(message: route_pb2.RouteDecided, reader: WorkloadReader) -> Route:
         message.claim,
         message.borrowed,
         message.voucher_id,
+        choice=choice(message.choice) if message.HasField("choice") else None,
     )
 
 
