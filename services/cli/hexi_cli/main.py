@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hexi_cli import market, money, security, sites, submit, why, work
+from hexi_cli import market, money, operate, security, sites, submit, why, work
 from hexi_cli.render import Printer
 from hexi_cli.state import State
 
@@ -27,6 +27,7 @@ app = typer.Typer(
     help="Hexi (河西): the province's data centres as one machine and one market.",
     no_args_is_help=True,
 )
+sites.app.add_typer(operate.app)
 app.add_typer(sites.app, name="site")
 for part in (submit, work, why, market, money, security):
     app.add_typer(part.app)

@@ -148,3 +148,9 @@ async def report_runs(desk: Desk, request: scheduler_service_pb2.ReportRunsReque
             )
         )
     await desk.publisher.send_all(events)
+
+
+async def tell_site(desk: Desk, command: place_pb2.SiteCommand, event_id: str) -> None:
+    """Hand an operator's word to the site's partition."""
+    topic = topics.SCHEDULER_COMMAND
+    await desk.publisher.send_all([Outgoing(topic, command.site_id, command, event_id)])

@@ -49,6 +49,8 @@ class Workloads(Protocol):
         self, tenant_id: str, state: workload_pb2.WorkloadState.ValueType, after: str, size: int
     ) -> list[scheduler_service_pb2.WorkloadView]: ...
 
+    def placements_of(self, site_id: str) -> Iterable[place_pb2.PlacementRecord]: ...
+
 
 class SiteStates(Protocol):
     """The newest state of every site, by site id."""

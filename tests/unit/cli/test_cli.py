@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 runner = CliRunner()
 COMMANDS = (
     [["site", c] for c in ("list", "show", "register", "publish", "conform", "decide")]
+    + [["site", c] for c in ("drain", "undrain", "lost", "loss")]
     + [["submit"], ["get"], ["list"], ["why"], ["logs"], ["cancel"]]
     + [["order", c] for c in ("place", "cancel", "show")]
     + [["products"], ["book"], ["trades"], ["bill"], ["account"], ["quarantine"]]
@@ -28,7 +29,15 @@ def test_each_command_explains_itself(words):
 
 @pytest.mark.parametrize(
     "words",
-    [["site", "list"], ["get", "w"], ["why", "w"], ["book", "p"], ["bill", "t", "2026-11"]],
+    [
+        ["site", "list"],
+        ["site", "lost", "s"],
+        ["site", "loss", "s"],
+        ["get", "w"],
+        ["why", "w"],
+        ["book", "p"],
+        ["bill", "t", "2026-11"],
+    ],
     ids=" ".join,
 )
 def test_without_a_running_hexi_every_command_says_so(words, tmp_path):

@@ -15,6 +15,7 @@ from hexi_kit.rpc.context import current_principal
 from hexi_kit.rpc.validate import Violations
 
 from hexi_scheduler import handlers, wire_api
+from hexi_scheduler.api import operate
 from hexi_scheduler.api.explain import Explainer
 from hexi_scheduler.ports import OrderFeed, SiteStates
 
@@ -109,6 +110,21 @@ class SchedulerServicer(pb_grpc.SchedulerServiceServicer):
         self._own_site(request.site_id)
         await handlers.report_runs(self._desk, request)
         return pb.ReportRunsResponse()
+
+    async def DrainSite(
+        self, request: pb.DrainSiteRequest, context: Context
+    ) -> pb.DrainSiteResponse:
+        return await operate.drain(self._desk, self._sites, request)
+
+    async def DeclareSiteLost(
+        self, request: pb.DeclareSiteLostRequest, context: Context
+    ) -> pb.DeclareSiteLostResponse:
+        return await operate.declare_lost(self._desk, self._sites, request)
+
+    async def GetSiteLoss(
+        self, request: pb.GetSiteLossRequest, context: Context
+    ) -> pb.GetSiteLossResponse:
+        return operate.site_loss(self._desk.workloads, self._sites, request.site_id)
 
     def _seen(self, workload_id: str) -> pb.WorkloadView:
         found = Violations()

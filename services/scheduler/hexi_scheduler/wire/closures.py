@@ -34,17 +34,17 @@ def closure_command(message: place_pb2.SiteCommand) -> ClosureCommand:
 def closure_record(event: KeepingEvent, cause: common_pb2.Cause) -> tuple[str, bytes]:
     """The end of the key, and the value."""
     if isinstance(event, DrainChanged):
-        said = drain_message(DirectDrain(event.drain, not event.over))
+        said = _drain_message(DirectDrain(event.drain, not event.over))
         drained = place_pb2.DrainRecord(cause=cause, drain=said)
         return f"drain/{event.drain.drain_id}", nested(10, drained.SerializeToString())
     if isinstance(event, SiteLossChanged):
         loss = event.loss or SiteLoss(0, declared=False)
-        told = loss_message(DeclareLoss(loss, event.loss is not None))
+        told = _loss_message(DeclareLoss(loss, event.loss is not None))
         return "loss", nested(
             11, place_pb2.SiteLossRecord(cause=cause, loss=told).SerializeToString()
         )
     if isinstance(event, RackPowerMeasured):
-        measured = rack_power_message(MeasureRacks(event.racks, event.measured_at_ms))
+        measured = _rack_power_message(MeasureRacks(event.racks, event.measured_at_ms))
         record = place_pb2.RackPowerRecord(cause=cause, measured=measured)
         return "rack-power", nested(12, record.SerializeToString())
     failed = [place_pb2.ServerFailures(**f._asdict()) for f in event.servers]
@@ -74,15 +74,27 @@ def closure_event(journal: place_pb2.PlaceJournal) -> tuple[KeepingEvent, int] |
     return None
 
 
-def drain_message(said: DirectDrain) -> place_pb2.DrainRequested:
+def said_of_closure(site_id: str, said: ClosureCommand, now_ms: int) -> place_pb2.SiteCommand:
+    """The command as it stands in the log."""
+    command = place_pb2.SiteCommand(site_id=site_id, recorded_at_ms=now_ms)
+    if isinstance(said, DirectDrain):
+        command.drain.CopyFrom(_drain_message(said))
+    elif isinstance(said, DeclareLoss):
+        command.loss.CopyFrom(_loss_message(said))
+    else:
+        command.rack_power.CopyFrom(_rack_power_message(said))
+    return command
+
+
+def _drain_message(said: DirectDrain) -> place_pb2.DrainRequested:
     return place_pb2.DrainRequested(active=said.active, **said.drain._asdict())
 
 
-def loss_message(said: DeclareLoss) -> place_pb2.SiteLossDeclared:
+def _loss_message(said: DeclareLoss) -> place_pb2.SiteLossDeclared:
     return place_pb2.SiteLossDeclared(lost=said.active, **said.loss._asdict())
 
 
-def rack_power_message(said: MeasureRacks) -> place_pb2.RackPowerMeasured:
+def _rack_power_message(said: MeasureRacks) -> place_pb2.RackPowerMeasured:
     return place_pb2.RackPowerMeasured(
         racks=[rack for rack, _ in said.racks],
         power_w=[power_w for _, power_w in said.racks],
