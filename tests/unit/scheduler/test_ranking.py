@@ -271,3 +271,13 @@ def test_a_policy_file_may_hold_several_dates_and_nothing_unknown() -> None:
     for wrong in ([], [second, first], [first, first], [first, unknown]):
         with pytest.raises(ValueError, match="expected"):
             dated_policy(wrong)
+
+
+def test_more_devices_than_any_server_has_find_nothing() -> None:
+    router = Router(POLICY)
+    a100 = class_offer("A100", 8, 8, 1, "fleet")
+    step(router, HearOffers((SiteOffer("a", 1, SiteStanding(True), (a100,)),)), 0)
+
+    for devices in (5, 64, 65, 10**6):
+        workload = Workload("w", "t", Demand(Resources(1_000, 64, devices)))
+        assert router.cheapest(workload, 0) is None

@@ -17,13 +17,14 @@ from hexi_scheduler.domain.hours import HOUR_MS, HOURS
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer
 from hexi_scheduler.domain.ranking import NOTHING, RANK_BITS, RANK_MASK, Ints, Ranking
 from hexi_scheduler.domain.route_policy import RoutePolicy
-from hexi_scheduler.domain.shelf import Shelf
+from hexi_scheduler.domain.shelf import Bools, Shelf
+from hexi_scheduler.domain.why import WhyNot
 from hexi_scheduler.domain.workload import Demand, Workload
 
 RANKINGS_MAX = 1_024
 
 Candidate = tuple[int, str, str, Suitable]  # cost, site, class, offer
-Fitting = list[tuple[Shelf, Ints]]
+Fitting = list[tuple[Shelf, Bools]]
 
 
 class Board:
@@ -40,6 +41,7 @@ class Board:
         self._shelves: dict[tuple[str, str], Shelf] = {}
         self._by_rank: list[tuple[Shelf, int]] = []
         self._rankings: dict[tuple[object, ...], Ranking] = {}
+        self.reasons: dict[tuple[object, ...], tuple[WhyNot, bool]] = {}  # kept as rankings are
 
     def put(self, offer: SiteOffer) -> None:
         self.offers[offer.site_id] = offer
@@ -72,17 +74,19 @@ class Board:
         """Where nothing speaks against it, with room or without."""
         self.turn_to(at_ms)
         demand = workload.demand
-        stay = stay_of(workload, self.policy, at_ms)
+        run_s = self.policy.run_s(workload)
         tenant_id = workload.tenant_id if demand.lease_id else ""
-        slots = stay.slots if demand.inputs or demand.output_bytes else 0
-        # The ranking holds its demand: while it is here, no other has this id.
-        key = (id(demand), stay.hours, slots, tenant_id)
+        # Few of the many durations differ in what they cost. The ranking holds its demand: while
+        # it is here, no other has this id.
+        moved_s = run_s if demand.inputs or demand.output_bytes else 0
+        key = (id(demand), min(HOURS, -(-run_s // 3_600)), moved_s, tenant_id)
         found = self._rankings.get(key)
         if found is None:
             if len(self._rankings) >= RANKINGS_MAX:
                 self._rankings.clear()
+            stay = stay_of(workload, self.policy, at_ms)
             keys = self._keys(demand, tenant_id, stay, self._fitting(demand))
-            keys.sort()
+            keys.sort(kind="stable")  # mostly of runs that are sorted
             found = self._rankings[key] = Ranking(demand, keys)
         if found.epoch != self.epoch:
             found.reopen(self.epoch, self._open(found))
@@ -136,10 +140,8 @@ class Board:
     def _keys(self, demand: Demand, tenant_id: str, stay: Stay, fitting: Fitting) -> Ints:
         if demand.lease_id:
             return self._leased_keys(demand, tenant_id, stay)
-        found = []
-        for shelf, rows in fitting:
-            costs = shelf.costs(demand, stay, self.policy, self.around.atlas)
-            found.append(costs[rows] << RANK_BITS | shelf.ranks[rows])
+        weighed = (self.policy, self.around.atlas)
+        found = [shelf.keys(fits, demand, stay, weighed) for shelf, fits in fitting]
         return np.concatenate(found) if found else NOTHING.copy()
 
     def _leased_keys(self, demand: Demand, tenant_id: str, stay: Stay) -> Ints:
@@ -209,6 +211,7 @@ class Board:
     def _spoil(self) -> None:
         self.generation += 1
         self._rankings.clear()
+        self.reasons.clear()
 
 
 def _kinds(offer: SiteOffer) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ This is the reference, one site at a time; `shelf` does the same sums for all si
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from hexi_scheduler.domain.atlas import Atlas
@@ -57,9 +58,9 @@ def terms(
 ) -> CostTerms:
     """The cost of a class in a site, mean over the hours of the stay."""
     class_id, price = choice.offer.class_id, choice.price_micro_yuan
-    energies, carbons = burn_by_hour(policy, site, class_id)
-    energy = _mean(energies, stay)
-    carbon = _mean(carbons, stay)
+    hours = (hour % HOURS for hour in range(stay.hour, stay.hour + stay.hours))
+    energies, carbons = burn_by_hour(policy, site, class_id, hours)
+    energy, carbon = sum(energies) // stay.hours, sum(carbons) // stay.hours
     region = demand.constraints.latency_region
     one_way_us = (latency_us(site, region) or 0) if region else 0
     return CostTerms(
@@ -73,19 +74,20 @@ def terms(
 
 
 def burn_by_hour(
-    policy: RoutePolicy, site: SiteOffer, class_id: str
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    policy: RoutePolicy, site: SiteOffer, class_id: str, hours: Iterable[int] = range(HOURS)
+) -> tuple[list[int], list[int]]:
     """Energy and carbon of a unit for a slot, by hour of the day."""
-    standing, power_w = site.standing, policy.power_w(class_id)
+    standing = site.standing
+    slot_ws = policy.power_w(class_id) * SLOT_S
     pue = at_all_hours(standing.pue_milli_by_hour, standing.pue_milli)
     mix = at_all_hours(standing.carbon_g_per_kwh_by_hour, standing.carbon_g_per_kwh)
-    burnt_ws = tuple(power_w * SLOT_S * milli // 1_000 for milli in pue)
-    energies = tuple(ws * policy.energy_micro_yuan_per_kwh // WS_PER_KWH for ws in burnt_ws)
-    rate = policy.carbon_micro_yuan_per_kg
-    carbons = (
-        ws * g * rate // (WS_PER_KWH * G_PER_KG) for ws, g in zip(burnt_ws, mix, strict=True)
-    )
-    return energies, tuple(carbons)
+    energies, carbons = [], []
+    for hour in hours:
+        burnt_ws = slot_ws * pue[hour] // 1_000
+        energies.append(burnt_ws * policy.energy_micro_yuan_per_kwh // WS_PER_KWH)
+        priced = burnt_ws * mix[hour] * policy.carbon_micro_yuan_per_kg
+        carbons.append(priced // (WS_PER_KWH * G_PER_KG))
+    return energies, carbons
 
 
 def data_cost(policy: RoutePolicy, atlas: Atlas, site_id: str, demand: Demand, stay: Stay) -> int:
@@ -113,7 +115,3 @@ def move_cost(policy: RoutePolicy, size_bytes: int, in_hub: bool) -> int:
 def risk_cost(policy: RoutePolicy, failure_ppm: int, paid_micro_yuan: int) -> int:
     """What is lost on average because runs fail there."""
     return failure_ppm * policy.risk_loss_milli // 1_000 * paid_micro_yuan // PPM
-
-
-def _mean(by_hour: tuple[int, ...], stay: Stay) -> int:
-    return sum(by_hour[(stay.hour + n) % HOURS] for n in range(stay.hours)) // stay.hours

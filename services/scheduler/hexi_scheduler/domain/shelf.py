@@ -21,11 +21,13 @@ from hexi_scheduler.domain.cost import (
 from hexi_scheduler.domain.filters import far_enough, latency_us
 from hexi_scheduler.domain.hours import HOURS
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer
+from hexi_scheduler.domain.ranking import RANK_BITS
 from hexi_scheduler.domain.route_policy import RoutePolicy
 from hexi_scheduler.domain.workload import WHOLE, Demand
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Weighed = tuple[RoutePolicy, Atlas]
 
 DEVICES_MAX = 64
 CACHED_MAX = 1_024
@@ -88,19 +90,19 @@ class Shelf:
         self._sums = None
         self._cached.clear()
 
-    def fitting(self, demand: Demand, atlas: Atlas) -> Ints:
+    def fitting(self, demand: Demand, atlas: Atlas) -> Bools:
         """Rows that no filter removes; leases and kinds are the caller's to look at."""
         admitted, grade, state_owned, _, servers, cpu, memory, devices, price = self._kind
         asked, wished = demand.resources, demand.constraints
-        fits = admitted.astype(bool)
-        fits &= cpu >= asked.cpu_milli
+        fits = cpu >= asked.cpu_milli
         fits &= memory >= asked.memory_mib
+        fits &= admitted != 0
         if asked.accelerators:
             fits &= devices >= asked.accelerators
         if demand.replicas > 1:
             fits &= servers * _replicas_max(cpu, devices, demand) >= demand.replicas
         else:
-            fits &= servers >= demand.replicas
+            fits &= servers != 0
         if wished.security_grade_min:
             fits &= grade >= wished.security_grade_min
         if wished.state_owned_cloud:
@@ -108,17 +110,25 @@ class Shelf:
         if demand.price_micro_yuan_max > 0:
             fits &= price <= demand.price_micro_yuan_max
         self._narrow(fits, demand, atlas)
-        return fits.nonzero()[0]
+        return fits
 
-    def costs(self, demand: Demand, stay: Stay, policy: RoutePolicy, atlas: Atlas) -> Ints:
+    def keys(self, fits: Bools, demand: Demand, stay: Stay, weighed: Weighed) -> Ints:
+        """Of the rows that fit; sorted where only standing and hour make the cost."""
+        policy, atlas = weighed
+        order, keys = self._standing_keys(stay, policy)
+        if not demand.constraints.latency_region and not moves(demand):
+            return keys[fits[order]]
+        costs = self._costs(demand, stay, policy, atlas)
+        return (costs << RANK_BITS | self.ranks)[fits]
+
+    def _costs(self, demand: Demand, stay: Stay, policy: RoutePolicy, atlas: Atlas) -> Ints:
         """Micro-yuan per unit and slot, row by row."""
         found = self._standing_costs(stay, policy)
         region = demand.constraints.latency_region
         if region:
             one_way_us = np.maximum(self._latencies(region), 0)
             found = found + one_way_us * policy.latency_micro_yuan_per_ms // 1_000
-        moved = moves(demand)
-        if moved:
+        if moves(demand):
             found = found + self._data_costs(demand, stay, policy, atlas)
         return found
 
@@ -138,9 +148,8 @@ class Shelf:
 
     def _whole_replicas(self, step: int, replicas: int) -> Ints:
         """Replicas of so many devices each that wholly free ones can hold."""
-        if replicas == 1:
-            return self._whole[step - 1]
-        found: Ints = self._whole[step - 1 : max(step, self._devices) : step].sum(0)
+        counts = self._whole[step - 1 : step if replicas == 1 else self._devices : step]
+        found: Ints = counts[0] if len(counts) == 1 else counts.sum(0)
         return found
 
     def _narrow(self, fits: Bools, demand: Demand, atlas: Atlas) -> None:
@@ -157,6 +166,16 @@ class Shelf:
         if wished.distance_km_min:
             key = ("far", wished.distance_from_site_id, wished.distance_km_min)
             fits &= self._where(key, lambda s: far_enough(s.site_id, demand, atlas))
+
+    def _standing_keys(self, stay: Stay, policy: RoutePolicy) -> tuple[Ints, Ints]:
+        key = ("keys", stay.hour, stay.hours)
+        found = self._cached.get(key)
+        if found is None:
+            keys = self._standing_costs(stay, policy) << RANK_BITS | self.ranks
+            order = keys.argsort()
+            found = self._keep(key, np.stack((order, keys[order])))
+        rows, in_order = found
+        return rows, in_order
 
     def _standing_costs(self, stay: Stay, policy: RoutePolicy) -> Ints:
         key = ("cost", stay.hour, stay.hours)
