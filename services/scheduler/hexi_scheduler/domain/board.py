@@ -19,6 +19,7 @@ from hexi_scheduler.domain.ranking import NOTHING, RANK_BITS, RANK_MASK, Ints, R
 from hexi_scheduler.domain.route_policy import RoutePolicy
 from hexi_scheduler.domain.shelf import Bools, Shelf
 from hexi_scheduler.domain.why import WhyNot
+from hexi_scheduler.domain.why import WhyNot
 from hexi_scheduler.domain.workload import Demand, Workload
 
 RANKINGS_MAX = 1_024
@@ -41,6 +42,7 @@ class Board:
         self._shelves: dict[tuple[str, str], Shelf] = {}
         self._by_rank: list[tuple[Shelf, int]] = []
         self._rankings: dict[tuple[object, ...], Ranking] = {}
+        self.reasons: dict[tuple[object, ...], tuple[WhyNot, bool]] = {}  # kept as rankings are
         self.reasons: dict[tuple[object, ...], tuple[WhyNot, bool]] = {}  # kept as rankings are
 
     def put(self, offer: SiteOffer) -> None:
@@ -211,6 +213,7 @@ class Board:
     def _spoil(self) -> None:
         self.generation += 1
         self._rankings.clear()
+        self.reasons.clear()
         self.reasons.clear()
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from hexi_scheduler.domain.compare import choice_of
 from hexi_scheduler.domain.defer import Deferral, deferral, same_wait
-from hexi_scheduler.domain.filters import FILTERS, NEVER, objections
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
 from hexi_scheduler.domain.retry import LOOKED_AT_MAX, forget, retry
 from hexi_scheduler.domain.route import (
@@ -27,10 +26,8 @@ from hexi_scheduler.domain.turns import (
     must_queue,
 )
 from hexi_scheduler.domain.urgent import Ask, ask
-from hexi_scheduler.domain.why import FilterCount, WhyNot
-from hexi_scheduler.domain.workload import Demand, Workload
-
-Tried = tuple[tuple[str, int], ...]
+from hexi_scheduler.domain.why_route import Tried, declined, explain
+from hexi_scheduler.domain.workload import Workload
 
 
 def step(
@@ -89,7 +86,8 @@ def _choose_or_queue(
 def _next_turn(router: Router, route: Route, at_ms: int) -> Route:
     """The decision about one who waits; the route itself where nothing has changed."""
     workload = route.workload
-    tried = tuple(t for t in route.tried if _declined(router, t[0], (t,)))
+    silent = declined(router, route.tried)
+    tried = tuple(t for t in route.tried if t[0] in silent)
     found = _somewhere(router, workload, at_ms, route.attempt, tried)
     if found is None and not len(router.board.ranking(workload, at_ms).keys):
         found = _nowhere(router, workload, at_ms, route.attempt, tried)
@@ -109,9 +107,9 @@ def _somewhere(
         return None
     if not workload.demand.replicas or len(tried) >= router.policy.attempts_max:
         return None
-    declined = frozenset(name for name, at in tried if _declined(router, name, ((name, at),)))
-    choice = router.cheapest(workload, at_ms, declined)
-    asked = Ask(choice) if choice else ask(router, workload, at_ms, declined)
+    silent = declined(router, tried)
+    choice = router.cheapest(workload, at_ms, silent)
+    asked = Ask(choice) if choice else ask(router, workload, at_ms, silent)
     if asked is None:
         return None
     cost, site_id, class_id, _ = asked.choice
@@ -134,7 +132,7 @@ def _somewhere(
 
 def _nowhere(router: Router, workload: Workload, at_ms: int, attempt: int, tried: Tried) -> Route:
     """It waits; or is refused, since no site could ever hold it."""
-    why, refused = explain(router, workload, tried)
+    why, refused = explain(router, workload, tried, at_ms)
     if not refused and not is_entitled(router, workload) and not may_borrow(router, workload):
         why = held_back(router, QUOTA)
     state = RouteState.REFUSED if refused else RouteState.WAITING
@@ -149,49 +147,7 @@ def _later(router: Router, workload: Workload, at_ms: int) -> Deferral | None:
     found = deferral(router.board, workload, at_ms)
     if found is None or len(router.board.ranking(workload, at_ms).keys):
         return found
-    return None if explain(router, workload, ())[1] else found
-
-
-def _declined(router: Router, site_id: str, tried: Tried) -> bool:
-    offer = router.offers.get(site_id)
-    return any(name == site_id and offer and offer.revision <= at for name, at in tried)
-
-
-def explain(router: Router, workload: Workload, tried: Tried) -> tuple[WhyNot, bool]:
-    """What each filter took away, and whether no site could ever hold it."""
-    demand = workload.demand
-    sites: dict[str, int] = dict.fromkeys((*FILTERS, "declined", "room"), 0)
-    servers = dict.fromkeys(sites, 0)
-    never = bool(router.offers)
-    total = 0
-    nearest: tuple[int, str, str] = (-1, "", "")
-    order = {name: rank for rank, name in enumerate(sites)}
-    for site_id in sorted(router.offers):
-        offer = router.offers[site_id]
-        size = sum(c.servers for c in offer.classes)
-        total += size
-        against = objections(offer, demand, workload.tenant_id, router.around)
-        never = never and not NEVER.isdisjoint(against)
-        held_back = "declined" if _declined(router, site_id, tried) else "room"
-        first = against[0] if against else held_back
-        sites[first] += 1
-        servers[first] += size
-        if order[first] > nearest[0]:
-            nearest = (order[first], site_id, ", ".join(against) or first)
-    refused = never or not demand.replicas
-    filters = tuple(FilterCount(n, sites[n], servers[n]) for n in sites if sites[n])
-    return WhyNot(filters, len(router.offers), total, _nearest(demand, nearest)), refused
-
-
-def _nearest(demand: Demand, nearest: tuple[int, str, str]) -> str:
-    rank, site_id, against = nearest
-    if rank < 0:
-        return "no site is known yet"
-    asked = demand.resources
-    return (
-        f"{site_id} fails by {against}: asked {demand.replicas} x {asked.cpu_milli} milli-vCPU, "
-        f"{asked.memory_mib} MiB, {asked.accelerators} accelerators"
-    )
+    return None if explain(router, workload, (), at_ms)[1] else found
 
 
 def _hear_report(router: Router, report: Report, at_ms: int) -> Iterator[Route]:
