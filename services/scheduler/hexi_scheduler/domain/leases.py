@@ -6,9 +6,18 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
 from hexi_scheduler.domain.facts import Reservation
+from hexi_scheduler.domain.workload import Workload
 
 Peaks = tuple[tuple[int, int], ...]  # from then on, the most that was kept at any time up to it
 FOREVER_MS = 2**62
+# Executors do not start at once: a run is given this much longer before it must have ended.
+START_SLACK_MS = 60_000
+
+
+def end_ms_of(workload: Workload, at_ms: int) -> int:
+    """When it will have ended if it is placed now; nobody knows where it has no longest run."""
+    length_ms = workload.duration_s_max * 1_000
+    return at_ms + length_ms + START_SLACK_MS if length_ms else FOREVER_MS
 
 
 def peaks(leases: Iterable[Reservation], drawn: Mapping[str, int], now_ms: int) -> Peaks:

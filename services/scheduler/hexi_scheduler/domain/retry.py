@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from hexi_scheduler.domain.route import Route, RouteForgotten, RouteState
 from hexi_scheduler.domain.router import Router
+from hexi_scheduler.domain.turns import is_entitled
 
 RETRIES_PER_OFFER_MAX = 500
 LOOKED_AT_MAX = 5_000
@@ -36,6 +37,8 @@ def retry(router: Router, at_ms: int, again: Callable[[Route], Route]) -> Iterat
         if found.state is RouteState.WAITING and not found.deferral:
             if found.tried:
                 turn.skipped(head)
+            elif not is_entitled(router, route.workload):
+                turn.yields(head)
             continue
         yield found
         routed += 1

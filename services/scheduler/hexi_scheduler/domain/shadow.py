@@ -51,7 +51,7 @@ def _shadow_in(
     ready = trial.ready_now()
     if len(ready) >= demand.replicas:
         return Shadow(at_ms, kind[0], tuple(sorted(ready[: demand.replicas])))
-    ends = [_end_of(site, p) for p in site.placements.values() if p.live and _is(p, kind)]
+    ends = [_end_of(site, p) for p in site.placements.values() if p.live and is_on(site, p, {kind})]
     heapify(ends)
     while ends:
         end_ms, _, name = heappop(ends)
@@ -71,8 +71,13 @@ def _end_of(site: Site, placement: Placement) -> tuple[int, int, str]:
     return end_ms, placement.placed_at_ms, name
 
 
-def _is(placement: Placement, kind: Kind) -> bool:
-    return placement.class_id == kind[0] and placement.executor == kind[1]
+def is_on(site: Site, placement: Placement, kinds: Collection[Kind]) -> bool:
+    """Whether it is on servers of such a kind, at whatever class's price."""
+    server = placement.allocations[0].server
+    if not site.capacity.knows(server):
+        return False
+    of = site.capacity.servers[server]
+    return (of.class_id, of.executor) in kinds
 
 
 class _Trial:

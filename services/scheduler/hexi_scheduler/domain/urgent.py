@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from hexi_scheduler.domain.backup import may_use_spare, spare_of
 from hexi_scheduler.domain.board import Candidate
-from hexi_scheduler.domain.claims import START_SLACK_MS
+from hexi_scheduler.domain.leases import end_ms_of
 from hexi_scheduler.domain.priority import BORROWED_RANK
 from hexi_scheduler.domain.router import Router
 from hexi_scheduler.domain.rules import ClaimRules
@@ -22,8 +23,18 @@ class Ask(NamedTuple):
     claim: bool = False
 
 
-def ask(router: Router, workload: Workload, at_ms: int, without: frozenset[str]) -> Ask | None:
-    """Room that is kept but free for long enough; room that others must yield; else a claim."""
+def ask(
+    router: Router,
+    workload: Workload,
+    at_ms: int,
+    without: frozenset[str],
+    rescued: bool = False,
+) -> Ask | None:
+    """Spare room; room kept but free for long enough; room that others must yield; else a claim."""
+    if router.spared and may_use_spare(router.rules, workload, rescued):
+        for choice in _at(router, router.spared, workload, at_ms, without):
+            if _covers(router, choice, workload, spare_of(router, choice)):
+                return Ask(choice)
     if workload.duration_s_max and router.keeping:
         for choice in _at(router, router.keeping, workload, at_ms, without):
             if _covers(router, choice, workload, _kept(router, choice, workload, at_ms)):
@@ -68,7 +79,7 @@ def _at(
 def _kept(router: Router, choice: Candidate, workload: Workload, at_ms: int) -> Use:
     """The most that is free on servers of one claim until the workload has ended."""
     _, site_id, class_id, _ = choice
-    until_ms = at_ms + workload.duration_s_max * 1_000 + START_SLACK_MS
+    until_ms = end_ms_of(workload, at_ms)
     executor = workload.demand.constraints.executor
     return max(
         (

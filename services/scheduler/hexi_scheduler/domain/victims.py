@@ -10,6 +10,7 @@ from hexi_scheduler.domain.free_server import FreeServer
 from hexi_scheduler.domain.placement import Placement, PlacementState
 from hexi_scheduler.domain.priority import BORROWED_RANK, Yields
 from hexi_scheduler.domain.rules import Rules
+from hexi_scheduler.domain.shadow import is_on
 from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.use import use_of
 from hexi_scheduler.domain.workload import Workload
@@ -46,16 +47,18 @@ def eligible(site: Site, workload: Workload, at_ms: int, rules: Rules) -> list[V
     demand, own_rank = workload.demand, rules.rank(workload)
     may_preempt = rules.priorities.of_rank(own_rank).may_preempt
     ceiling = demand.price_micro_yuan_max
-    classes = {c for price, c, _ in site.choices(demand) if not ceiling or price <= ceiling}
+    executor = demand.constraints.executor
+    prices = site.choices(demand)
+    kinds = {(c, executor) for price, c, _ in prices if not ceiling or price <= ceiling}
     found = []
     for placement in site.placements.values():
-        if not placement.live or placement.tariff.lease_id or placement.class_id not in classes:
+        if not placement.live or placement.tariff.lease_id:
             continue
         of = placement.workload
         rank = rules.rank(of)
         borrowed = placement.borrowed and rank <= own_rank and of.tenant_id != workload.tenant_id
         lower = may_preempt and rank < own_rank
-        if placement.executor != demand.constraints.executor or not (borrowed or lower):
+        if not (borrowed or lower) or not is_on(site, placement, kinds):
             continue
         yields_at = rank_to_yield(rank, borrowed, of.interruptible, rules)
         if yields_at is not None:

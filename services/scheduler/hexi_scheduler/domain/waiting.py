@@ -77,6 +77,7 @@ class Turn:
         self._aged: Callable[[int, int], int] = rules.priorities.aged_rank
         self._heads = [self._head(line, 0) for line in self._lines]
         heapify(self._heads)
+        self._yielding: list[Head] = []
 
     def next(self) -> Head | None:
         """Whose turn it is; afterwards it is to be `served`, `skipped`, or its line is left."""
@@ -90,11 +91,18 @@ class Turn:
         return None
 
     def served(self, head: Head) -> None:
-        """It left its line, so the next one stands in its place."""
+        """It left its line, the next one stands in its place; who yielded may try again."""
+        for other in self._yielding:
+            heappush(self._heads, other)
+        self._yielding.clear()
         self._advance(head.line, head.at)
 
     def skipped(self, head: Head) -> None:
         self._advance(head.line, head.at + 1)
+
+    def yields(self, head: Head) -> None:
+        """It had its turn too early: others who wait come before it."""
+        self._yielding.append(head)
 
     def left(self) -> Iterator[Line]:
         """Lines that had no turn."""
