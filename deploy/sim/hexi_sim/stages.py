@@ -10,16 +10,16 @@ from hexi_contracts.topic import Topic
 from hexi_kit.clock import Clock, SystemClock
 from hexi_kit.errors import InvalidArgument, Violation
 from hexi_kit.journal.batch import Entry
-from hexi_scheduler.domain.policy import BestFit, Policy
-from hexi_scheduler.settings import route_policy
+from hexi_scheduler.domain.policies import Policies
+from hexi_scheduler.domain.policy import BestFit, Packing
+from hexi_scheduler.settings import policies as policies_in_force
 from hexi_scheduler.stream.place_stage import PlaceStage
 from hexi_scheduler.stream.route_stage import RouteStage
 from hexi_scheduler.stream.stage import StageParts
 
 from hexi_sim.memory import Letters, MemoryJournal
 
-PRODUCTION = "production"
-PLACE_POLICIES: Mapping[str, Callable[[], Policy]] = {PRODUCTION: BestFit, "best-fit": BestFit}
+PRODUCTION, BEST_FIT = "production", "best-fit"
 Heard = Callable[[int, Sequence[Entry]], None]
 JOURNAL_OF = {
     topics.SCHEDULER_REQUEST: topics.SCHEDULER_ROUTE,
@@ -34,30 +34,38 @@ def parts(journal: Topic, heard: Heard, publisher: Any) -> StageParts:
     return StageParts(made, publisher, letters, SystemClock())
 
 
-def route_stage(
-    given: StageParts, clock: Clock, changed: Mapping[str, Any] | None = None
-) -> RouteStage:
-    """ROUTE by the weights in force, or with some of them changed.
+def chosen(route: Mapping[str, Any]) -> Policies:
+    """The policies in force, some weights of ROUTE changed.
 
     Raises:
-        InvalidArgument: the policy has no such field.
+        InvalidArgument: the policy of ROUTE has no such field.
     """
-    policy = route_policy()._replace(partitions=topics.SCHEDULER_REQUEST.partitions)
-    if unknown := set(changed or ()) - set(policy._fields):
-        why = f"expected one of {', '.join(policy._fields)}"
+    policies = policies_in_force(topics.SCHEDULER_REQUEST.partitions)
+    weights = policies.route
+    if unknown := set(route) - set(weights._fields):
+        why = f"expected one of {', '.join(weights._fields)}"
         raise InvalidArgument([Violation(f"route.{name}", why) for name in sorted(unknown)])
-    return RouteStage(given, policy._replace(**(changed or {})), clock)
+    return policies._replace(route=weights._replace(**route))
+
+
+def route_stage(given: StageParts, clock: Clock, policies: Policies) -> RouteStage:
+    return RouteStage(given, policies.route, clock, policies.fair)
 
 
 def place_stage(
-    given: StageParts, clock: Clock, noted: Callable[[str], None], policy: str = PRODUCTION
+    given: StageParts,
+    clock: Clock,
+    policies: Policies,
+    noted: Callable[[str], None],
+    packing: str = PRODUCTION,
 ) -> PlaceStage:
-    """PLACE by the policy in force, or another by its name.
+    """PLACE by the packing in force, or by another.
 
     Raises:
         InvalidArgument: there is none of that name.
     """
-    if policy not in PLACE_POLICIES:
-        why = f"expected one of {', '.join(PLACE_POLICIES)}, was {policy!r}"
+    if packing not in (PRODUCTION, BEST_FIT):
+        why = f"expected {PRODUCTION} or {BEST_FIT}, was {packing!r}"
         raise InvalidArgument([Violation("place", why)])
-    return PlaceStage(given, PLACE_POLICIES[policy](), clock, noted)
+    policy = Packing(policies.packing) if packing == PRODUCTION else BestFit()
+    return PlaceStage(given, policy, clock, noted, policies.fair)

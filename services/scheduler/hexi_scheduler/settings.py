@@ -13,6 +13,7 @@ from hexi_kit.settings import ServiceSettings
 
 from hexi_scheduler.domain.conditions import ConditionRules
 from hexi_scheduler.domain.packing.rules import PackingRules
+from hexi_scheduler.domain.policies import Policies
 from hexi_scheduler.domain.priority import Priorities, PriorityClass, Yields
 from hexi_scheduler.domain.route_policy import RoutePolicy, dated_policy
 from hexi_scheduler.domain.rules import ClaimRules, PreemptionBudget, Rules
@@ -31,6 +32,12 @@ class SchedulerSettings(ServiceSettings):
     session_timeout_s: float = 10.0
     site_state_interval_ms: int = 1_000
     tick_interval_s: int = 60
+
+
+def policies(partitions: int) -> Policies:
+    """All that a worker decides by, ROUTE in so many partitions."""
+    route = route_policy()._replace(partitions=partitions)
+    return Policies(route, condition_rules(), fair_rules(), packing_rules())
 
 
 def route_policy() -> RoutePolicy:

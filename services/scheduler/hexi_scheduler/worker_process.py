@@ -10,14 +10,7 @@ from hexi_kit.journal.app import JournalAppOptions
 from hexi_kit.process import Process
 from hexi_kit.rpc.server import RpcOptions, RpcServer
 
-from hexi_scheduler.domain.policies import Policies
-from hexi_scheduler.settings import (
-    SchedulerSettings,
-    condition_rules,
-    fair_rules,
-    packing_rules,
-    route_policy,
-)
+from hexi_scheduler.settings import SchedulerSettings, policies
 from hexi_scheduler.stream.door import GROUP, INPUTS, WorkerDoor
 
 COLLECT_AT = (20_000, 20, 100)
@@ -36,9 +29,8 @@ def hang(process: Process, settings: SchedulerSettings) -> None:
         INPUTS,
         settings.session_timeout_s,
     )
-    route = route_policy()._replace(partitions=topics.SCHEDULER_REQUEST.partitions)
-    policies = Policies(route, condition_rules(), fair_rules(), packing_rules())
-    door = WorkerDoor(process, options, policies, settings.site_state_interval_ms)
+    by = policies(topics.SCHEDULER_REQUEST.partitions)
+    door = WorkerDoor(process, options, by, settings.site_state_interval_ms)
     server = RpcServer(
         RpcOptions(
             settings.listen,

@@ -9,7 +9,7 @@ import yaml
 from hexi_kit.errors import InvalidArgument
 from hexi_sim.simulate.main import main
 from hexi_sim.simulate.spec import read
-from hexi_sim.stages import place_stage, route_stage
+from hexi_sim.stages import chosen, place_stage
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "deploy" / "sim" / "examples"
 TINY = yaml.safe_load((EXAMPLES / "tiny.yaml").read_text(encoding="utf-8"))
@@ -49,9 +49,9 @@ def test_a_bad_file_is_refused_with_its_field(tmp_path, change, field) -> None:
 
 def test_a_policy_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidArgument, match="power_of_wishes"):
-        route_stage(None, None, {"power_of_wishes": 1})
+        chosen({"power_of_wishes": 1})
     with pytest.raises(InvalidArgument, match="best-fit"):
-        place_stage(None, None, lambda _: None, "worst-fit")
+        place_stage(None, None, None, None, "worst-fit")
 
 
 def test_a_file_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:

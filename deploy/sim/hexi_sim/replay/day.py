@@ -15,7 +15,7 @@ from hexi_sim.memory import Outbox
 from hexi_sim.replay.history import History
 from hexi_sim.replay.rerun import Outcome, Tape, rerun
 from hexi_sim.replay.walk import MakeStage
-from hexi_sim.stages import JOURNAL_OF, Heard, parts, place_stage, route_stage
+from hexi_sim.stages import JOURNAL_OF, Heard, chosen, parts, place_stage, route_stage
 
 SHANGHAI = timezone(timedelta(hours=8))
 
@@ -78,12 +78,12 @@ def _until(journal: Sequence[Record], span: Span) -> Sequence[Record]:
 
 def _route(heard: Heard) -> Any:
     given = parts(topics.SCHEDULER_ROUTE, heard, Outbox(lambda _: None))
-    return route_stage(given, SystemClock())
+    return route_stage(given, SystemClock(), chosen({}))
 
 
 def _place(heard: Heard) -> Any:
     given = parts(topics.SCHEDULER_PLACEMENT, heard, Outbox(lambda _: None))
-    return place_stage(given, SystemClock(), lambda _: None)
+    return place_stage(given, SystemClock(), chosen({}), lambda _: None)
 
 
 STAGES: dict[str, tuple[Any, MakeStage]] = {

@@ -22,7 +22,7 @@ from hexi_scheduler.stream.ticker import Ticker
 from hexi_sim.memory import KeyValue, Outbox
 from hexi_sim.simulate.clock import SimulatedClock
 from hexi_sim.simulate.spec import PolicyChoice
-from hexi_sim.stages import parts, place_stage, route_stage
+from hexi_sim.stages import chosen, parts, place_stage, route_stage
 
 Told = Callable[[Topic, Sequence[KeyValue]], None]
 HEADERS = {
@@ -41,12 +41,13 @@ class Scheduler:
         self._digest = blake2b(digest_size=16)
         self.units_ms = 0
         outbox: Any = Outbox(self.deliver)
-        self._states = SiteStates(outbox, clock, clock, 0)
+        policies = chosen(choice.route)
+        self._states = SiteStates(outbox, clock, clock, 0, policies.fair)
         self._ticker = Ticker(outbox, clock, 0)
         route = parts(topics.SCHEDULER_ROUTE, self._hears(topics.SCHEDULER_ROUTE), outbox)
         place = parts(topics.SCHEDULER_PLACEMENT, self._hears(topics.SCHEDULER_PLACEMENT), outbox)
-        self.route = route_stage(route, clock, choice.route)
-        self.place = place_stage(place, clock, self._states.note, choice.place)
+        self.route = route_stage(route, clock, policies)
+        self.place = place_stage(place, clock, policies, self._states.note, choice.place)
         self._pay_place = self.place.pay
         self.place.pay = self._pay  # type: ignore[method-assign]  # bills are added up, not sent
         for partition in range(topics.SCHEDULER_REQUEST.partitions):

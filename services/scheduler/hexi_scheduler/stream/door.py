@@ -85,6 +85,8 @@ class WorkerDoor:
         lifecycle.add("producer", producer.start, producer.stop)
         lifecycle.add("app", self.app.start, self.app.stop, START_TIMEOUT_S)
         lifecycle.add_background("facts", group.run)
+        lifecycle.add_background("route wakes", self.route.wake)
+        lifecycle.add_background("place wakes", self.place.wake)
         lifecycle.add_background("states", lambda: self._states.run(self.place.site))
         lifecycle.add_background("ticks", lambda: ticker.run(self.place.sites))
         lifecycle.add_background("silence", lambda: self._conditions.run(tick_interval_s))

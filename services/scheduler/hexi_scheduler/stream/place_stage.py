@@ -71,15 +71,18 @@ class PlaceStage(Stage[SiteOwed]):
         self._wasted_ms = counter("scheduler.accelerator_ms_wasted")
 
     def sites(self) -> Iterator[Site]:
-        """Every site we own, by partition, then in the order in which it was heard of."""
+        """Every site that is awake, by partition, then in the order in which it was heard of."""
         for partition in sorted(self.shards):
             yield from self.shards[partition].sites.values()
 
     def site(self, site_id: str) -> Site | None:
-        shard = self.shards.get(self.topic.partition_of(site_id))
+        partition = self.topic.partition_of(site_id)
+        if self.sleeps(partition):
+            self.own(partition)
+        shard = self.shards.get(partition)
         return shard.sites.get(site_id) if shard else None
 
-    def recover(self, partition: int, items: Items) -> None:
+    def build(self, partition: int, items: Items) -> None:
         self.shards[partition] = shard = rebuilt(items, self.reader)
         for site_id in shard.sites:
             self._changed(site_id)
@@ -87,12 +90,12 @@ class PlaceStage(Stage[SiteOwed]):
     def forget(self, partition: int) -> None:
         self.shards.pop(partition, None)
 
-    def own(self, partition: int) -> Shard:
+    def held(self, partition: int) -> Shard:
         return self.shards[partition]
 
     def repeat(self, record: Record, rounds: Rounds[SiteOwed]) -> None:
         shard = self.shards[record.partition]
-        for key, value in shard.answers.get(record.offset, ()):
+        for key, value in shard.answers(record.offset):
             found = entry(value, self.reader)
             site_id = _site_of(key)
             owed = shard.sites[site_id].owed(found[0]) if found else ()

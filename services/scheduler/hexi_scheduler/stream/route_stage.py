@@ -42,22 +42,23 @@ class RouteStage(Stage[Route]):
         self._routed = counter("scheduler.workloads_routed")
         self._waiting = gauge("scheduler.workloads_waiting")
 
-    def recover(self, partition: int, items: Items) -> None:
+    def build(self, partition: int, items: Items) -> None:
         router, own = Router(self._policy, self._rules), Partition()
         for key, value in items.items():
-            own.note(recover(router, key, value, self.reader), key, value)
-        own.answers.pop(-1, None)
+            offset = recover(router, key, value, self.reader)
+            if offset >= 0:
+                own.note(offset, key, value)
         self.routers[partition], self._partitions[partition] = router, own
 
     def forget(self, partition: int) -> None:
         self.routers.pop(partition, None)
         self._partitions.pop(partition, None)
 
-    def own(self, partition: int) -> Partition:
+    def held(self, partition: int) -> Partition:
         return self._partitions[partition]
 
     def repeat(self, record: Record, rounds: Rounds[Route]) -> None:
-        again = self._partitions[record.partition].answers.get(record.offset, ())
+        again = self._partitions[record.partition].answers(record.offset)
         routes = [entry(value, self.reader) for _, value in again]
         rounds.owe(record.partition, [route for route in routes if _owes(route)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,16 +43,35 @@ class Partition:
 
     def __init__(self) -> None:
         self.decided = -1
-        self.answers: dict[int, list[tuple[bytes, bytes]]] = {}
+        self._noted: list[tuple[int, bytes, bytes]] = []
+        self._answers: dict[int, list[tuple[bytes, bytes]]] | None = None
 
     def note(self, offset: int, key: bytes, value: bytes) -> None:
         """A recovered entry that answers `offset`."""
-        self.decided = max(self.decided, offset)
-        self.answers.setdefault(offset, []).append((key, value))
+        if offset > self.decided:
+            self.decided = offset
+        self._noted.append((offset, key, value))
+
+    def answers(self, offset: int) -> list[tuple[bytes, bytes]]:
+        """The recovered entries that answer it; few restarts ask, so the index is made then."""
+        if self._answers is None:
+            self._answers = {}
+            for at, key, value in self._noted:
+                self._answers.setdefault(at, []).append((key, value))
+        return self._answers.get(offset, [])
+
+    def go_on(self) -> None:
+        """Nothing that was recovered will be asked again."""
+        if self._noted:
+            self._noted, self._answers = [], None
 
 
 class Stage(ABC, Generic[Debt]):
-    """Invariant: between two batches memory is what the journal says, and all it owes is paid."""
+    """Invariant: between two batches memory is what the journal says, and all it owes is paid.
+
+    A recovered partition sleeps until its first command, or until its turn comes in `wake`: so the
+    first decision after a restart waits for its own partition alone.
+    """
 
     name: str
     topic: Topic
@@ -62,16 +82,52 @@ class Stage(ABC, Generic[Debt]):
         self._journal, self._dead_letters = parts.journal, parts.dead_letters
         self._clock = parts.real_clock
         self._step_ms = histogram("scheduler.step_ms")
+        self._asleep: dict[int, Items] = {}
+        self._sleepers = asyncio.Event()
         parts.journal.on_recover(self.recover)
-        parts.journal.on_release(self.forget)
+        parts.journal.on_release(self.release)
+
+    def recover(self, partition: int, items: Items) -> None:
+        """The journal of a partition is at hand."""
+        self.release(partition)
+        self._asleep[partition] = items
+        self._sleepers.set()
+
+    def release(self, partition: int) -> None:
+        """Another worker owns it now."""
+        self._asleep.pop(partition, None)
+        self.forget(partition)
+
+    def own(self, partition: int) -> Partition:
+        """The partition as we hold it, awake."""
+        items = self._asleep.pop(partition, None)
+        if items is not None:
+            self.build(partition, items)
+        return self.held(partition)
+
+    def sleeps(self, partition: int) -> bool:
+        return partition in self._asleep
+
+    async def wake(self) -> None:
+        """Wake who sleeps, one by one, letting others in between."""
+        while True:
+            await self._sleepers.wait()
+            self._sleepers.clear()
+            while self._asleep:
+                self.own(min(self._asleep))
+                await asyncio.sleep(0)
 
     @abstractmethod
-    def recover(self, partition: int, items: Items) -> None:
+    def build(self, partition: int, items: Items) -> None:
         """Build the partition anew from its journal."""
 
     @abstractmethod
     def forget(self, partition: int) -> None:
-        """Another worker owns it now."""
+        """Drop what was built of it."""
+
+    @abstractmethod
+    def held(self, partition: int) -> Partition:
+        """A partition that is awake."""
 
     @abstractmethod
     def repeat(self, record: Record, rounds: Rounds[Debt]) -> None:
@@ -82,10 +138,6 @@ class Stage(ABC, Generic[Debt]):
         """Step, and write what was decided; Poison when the message says nothing."""
 
     @abstractmethod
-    def own(self, partition: int) -> Partition:
-        """The partition as we hold it."""
-
-    @abstractmethod
     async def pay(self, owed: Sequence[Debt]) -> None:
         """Send what is owed; returns when the broker has it."""
 
@@ -93,8 +145,12 @@ class Stage(ABC, Generic[Debt]):
         """Decide a batch. On a fence, memory goes back to what the journal says."""
         rounds: Rounds[Debt] = Rounds(self.name)
         try:
-            for records in commands.values():
-                for record in records:
+            for partition in sorted(commands, key=lambda one: (self.sleeps(one), one)):
+                if self.sleeps(partition):
+                    # To wake it takes long: what others have decided does not wait for that.
+                    await rounds.settle(self._journal, self.pay)
+                    rounds = Rounds(self.name)
+                for record in commands[partition]:
                     await self._one(record, rounds)
                     if rounds.size >= SETTLE_AT:
                         await rounds.settle(self._journal, self.pay)
@@ -113,7 +169,7 @@ class Stage(ABC, Generic[Debt]):
             if record.offset < own.decided:
                 return
         else:
-            own.answers.clear()
+            own.go_on()
         began_s = self._clock.real_monotonic_s()
         try:
             # The last command with a decision may have been cut in half: a step completes it.
