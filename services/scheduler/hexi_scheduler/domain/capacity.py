@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hexi_scheduler.domain.facts import Condition, Server
-from hexi_scheduler.domain.packing.columns import BLOCK, blank
+from hexi_scheduler.domain.packing.columns import BLOCK, Int32s, blank
 from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.pool import Free, Pool
 from hexi_scheduler.domain.workload import WHOLE, Resources
@@ -145,7 +145,7 @@ class Capacity:
         return [m for m in self._devices[first : first + self._width] if m >= 0]
 
     def _settle(
-        self, number: int, kind: Kind, members: list[int], slots: np.ndarray, start: int
+        self, number: int, kind: Kind, members: list[int], slots: Int32s, start: int
     ) -> int:
         """Give the servers of a pool their slots; the first slot of the next pool."""
         c, servers = self.columns, [self.servers[index] for index in members]
@@ -164,11 +164,11 @@ class Capacity:
         pool.device_milli = int(counts.sum()) * WHOLE
         return start + -(-len(members) // BLOCK) * BLOCK
 
-    def _view(self, slots: np.ndarray) -> None:
+    def _view(self, slots: Int32s) -> None:
         # Single numbers are read and written through views: several times faster than by numpy.
         c = self.columns
-        self._slots = memoryview(slots)
-        self._cpu, self._memory = memoryview(c.cpu_milli), memoryview(c.memory_mib)
-        self._devices, self._width = memoryview(c.devices.reshape(-1)), c.devices.shape[1]
-        self._shut, self._log = memoryview(c.shut), memoryview(c.log)
+        self._slots = slots.data
+        self._cpu, self._memory = c.cpu_milli.data, c.memory_mib.data
+        self._devices, self._width = c.devices.reshape(-1).data, c.devices.shape[1]
+        self._shut, self._log = c.shut.data, c.log.data
         self._log_mask = len(c.log) - 1

@@ -14,8 +14,8 @@ def mix_record(event: MixLearned, cause: common_pb2.Cause) -> place_pb2.MixRecor
         until_ms=event.until_ms,
         arrivals=event.arrivals,
         seen=[
-            place_pb2.SeenShape(**shape._asdict(), count=count, weight=weight)
-            for shape, count, weight in event.seen
+            place_pb2.SeenShape(**shape._asdict(), count=came, weight=weight)
+            for shape, came, weight in event.seen
         ],
         bids=[place_pb2.PoolBid(**bid._asdict()) for bid in event.bids],
         generation=event.generation,

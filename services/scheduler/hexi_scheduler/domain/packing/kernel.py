@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hexi_scheduler.domain.packing.columns import BLOCK, Columns
 
-NEVER = np.int32(2**31 - 1)
+NEVER = 2**31 - 1
 WHOLE = 1_000
 STEP_MILLI = 10
 TOTAL_STEP_MILLI = 100
@@ -101,7 +101,7 @@ def _tightest(c: Columns, q: Query, slot: int) -> int:
 @_compiled
 def _packages(c: Columns, slot: int, cpu: int) -> int:
     """Processor packages with a busy core, two vCPU to a core."""
-    cores = -(-c.cpu_total[slot] // CORE_MILLI)
+    cores = -(-int(c.cpu_total[slot]) // CORE_MILLI)
     busy = cores - cpu // CORE_MILLI
     return -(-busy * CORE_MILLI // CPUS_PER_PACKAGE_MILLI)
 
@@ -115,44 +115,44 @@ def _devices(
     worth, asked = t.device[pool, step], q.device_milli
     several = q.accelerators > 1
     bits = _tightest(c, q, slot) if several else 0
-    best = np.int64(0)
+    best = 0
     for device in range(c.devices.shape[1]):
-        milli = c.devices[slot, device]
+        milli = int(c.devices[slot, device])
         if milli < asked or (several and not (bits >> device) & 1):
             continue
-        change = np.int64(worth[(milli - asked) // STEP_MILLI]) - worth[milli // STEP_MILLI]
+        change = int(worth[(milli - asked) // STEP_MILLI]) - int(worth[milli // STEP_MILLI])
         if several:
             best += change
             wholes -= milli == WHOLE
             continue
         if milli == WHOLE:
-            change += t.wholes[pool, step, wholes - 1] - t.wholes[pool, step, wholes]
+            change += int(t.wholes[pool, step, wholes - 1]) - int(t.wholes[pool, step, wholes])
         if not bits or change > best:
             best, bits = change, 1 << device
     if several:
-        best += t.wholes[pool, step, wholes]
+        best += int(t.wholes[pool, step, wholes])
     return best, bits
 
 
 @_compiled
 def cost(c: Columns, t: Tables, q: Query, slot: int) -> tuple[int, int]:
     """What the shape costs on a slot, and on which devices (bits); NEVER where it does not fit."""
-    cpu = np.int64(c.cpu_milli[slot])
+    cpu = int(c.cpu_milli[slot])
     if cpu < q.cpu_milli or c.shut[slot]:
         return NEVER, 0
     after = cpu - q.cpu_milli
     pool = c.pool_of[slot // BLOCK]
     step, step_after = _step(t.cpu_steps, cpu), _step(t.cpu_steps, after)
-    found, total, wholes = np.int64(0), np.int64(0), 0
+    found = total = wholes = 0
     for device in range(c.devices.shape[1]):
-        milli = c.devices[slot, device]
+        milli = int(c.devices[slot, device])
         if milli < 0:
             break
         part = milli // STEP_MILLI
-        found += np.int64(t.device[pool, step, part]) - t.device[pool, step_after, part]
+        found += int(t.device[pool, step, part]) - int(t.device[pool, step_after, part])
         total += milli
         wholes += milli == WHOLE
-    found += t.wholes[pool, step, wholes]
+    found += int(t.wholes[pool, step, wholes])
     bits = 0
     if q.accelerators:
         change, bits = _devices(c, t, q, slot, step_after, wholes)
@@ -160,20 +160,20 @@ def cost(c: Columns, t: Tables, q: Query, slot: int) -> tuple[int, int]:
             return NEVER, 0
         found -= change
     if q.accelerators < 2:
-        found -= t.wholes[pool, step_after, wholes]
-    found -= t.stranded[pool, cpu // CPU_STEP_MILLI, -(-total // TOTAL_STEP_MILLI)]
+        found -= int(t.wholes[pool, step_after, wholes])
+    found -= int(t.stranded[pool, cpu // CPU_STEP_MILLI, -(-total // TOTAL_STEP_MILLI)])
     total -= q.accelerators * q.device_milli
-    found += t.stranded[pool, after // CPU_STEP_MILLI, -(-total // TOTAL_STEP_MILLI)]
-    found += (after * t.left[0] + total * t.left[1]) // 1_000_000
+    found += int(t.stranded[pool, after // CPU_STEP_MILLI, -(-total // TOTAL_STEP_MILLI)])
+    found += (after * int(t.left[0]) + total * int(t.left[1])) // 1_000_000
     woken = _packages(c, slot, after) - _packages(c, slot, cpu)
-    return found + woken * t.package[pool], bits
+    return found + woken * int(t.package[pool]), bits
 
 
 @_compiled
 def _least_of(row: Row, block: int) -> int:
     least = NEVER
     for slot in range(block * BLOCK, (block + 1) * BLOCK):
-        least = min(least, row.costs[slot])
+        least = min(least, int(row.costs[slot]))
     return least
 
 
@@ -214,18 +214,19 @@ def _in_block(c: Columns, row: Row, q: Query, allowed: NDArray[np.bool_], block:
 @_compiled
 def _promising(row: Row, among: Choices) -> int:
     """The block with the least cost plus price, whatever its servers' memory; -1 for none."""
-    best, found = np.int64(2**62), -1
+    best, found = 2**62, -1
     for k in range(len(among.price)):
         for block in range(among.first[k], among.end[k]):
-            if row.least[block] != NEVER and row.least[block] + among.price[k] < best:
-                best, found = row.least[block] + among.price[k], block
+            total = int(row.least[block]) + int(among.price[k])
+            if total < best and row.least[block] != NEVER:
+                best, found = total, block
     return found
 
 
 @_compiled
 def _before(c: Columns, total: int, slot: int, best: int, known: int) -> bool:
     """The order of choice: by cost, then by server."""
-    return total < best or (total == best and c.server_of[slot] < c.server_of[known])
+    return total < best or (total == best and bool(c.server_of[slot] < c.server_of[known]))
 
 
 @_compiled
@@ -234,17 +235,17 @@ def find(c: Columns, t: Tables, row: Row, q: Query, among: Choices) -> tuple[int
     _catch_up(c, t, row, q)
     # The block that looks best is tried first: it nearly always ends the search.
     first = _promising(row, among)
-    best, slot = np.int64(2**62), -1
+    best, slot = 2**62, -1
     for turn in range(2 if first >= 0 else 0):
         for k in range(len(among.price)):
             for block in range(among.first[k], among.end[k]):
-                bound = row.least[block] + among.price[k]
+                bound = int(row.least[block]) + int(among.price[k])
                 if (block == first) != (turn == 0) or row.least[block] == NEVER:
                     continue
                 if not _before(c, bound, block * BLOCK, best, slot):
                     continue
                 found = _in_block(c, row, q, among.allowed, block)
-                total = row.costs[found] + among.price[k]
+                total = int(row.costs[found]) + int(among.price[k])
                 if found >= 0 and _before(c, total, found, best, slot):
                     best, slot = total, found
     if slot < 0:

@@ -63,7 +63,7 @@ def _learned(site: Site, until_ms: int, rules: PackingRules) -> MixLearned:
     return after._replace(
         generation=before.generation + 1,
         generation_arrivals=after.arrivals,
-        seen=tuple(one._replace(weight=one.count) for one in seen if one.count),
+        seen=tuple(one._replace(weight=one.came) for one in seen if one.came),
         device_values=device_values(seen, total),
         watt_milli=watt_milli,
     )
@@ -73,15 +73,15 @@ def _outgrown(mix: MixLearned, watt_milli: int, rules: PackingRules) -> bool:
     """Twice as much came as worth was reckoned from, or other work than then."""
     if mix.arrivals >= 2 * mix.generation_arrivals or watt_milli != mix.watt_milli:
         return True
-    counts = sum(one.count for one in mix.seen) or 1
+    counts = sum(one.came for one in mix.seen) or 1
     weights = sum(one.weight for one in mix.seen) or 1
-    apart = sum(abs(one.count * weights - one.weight * counts) for one in mix.seen)
+    apart = sum(abs(one.came * weights - one.weight * counts) for one in mix.seen)
     return apart * PPM > 2 * rules.drift_ppm * counts * weights
 
 
 def _decayed(before: Iterable[Seen], new: Counter[Shape], rules: PackingRules) -> tuple[Seen, ...]:
     """Counts over the window: what came before weighs less by as much as came since."""
-    known = {one.shape: one.count for one in before}
+    known = {one.shape: one.came for one in before}
     weights = {one.shape: one.weight for one in before if one.weight}
     window, come = rules.window_arrivals * COUNT, new.total() * COUNT
     kept, total = max(0, window - come), sum(known.values())

@@ -21,7 +21,7 @@ class Seen(NamedTuple):
     """A shape, how often it came (decayed), and how often when worth was last reckoned anew."""
 
     shape: Shape
-    count: int
+    came: int
     weight: int = 0
 
 

@@ -14,8 +14,8 @@ class PackingRules(NamedTuple):
     effective_from: str = ""
     # Learning: a first time after so many arrivals, then as often again, then at this interval.
     first_arrivals: int = 0  # 0: never
-    interval_arrivals_min: int = 400
-    interval_servers_ppm: int = 330_000  # of the site's servers, where that is more
+    interval_arrivals_min: int = 100
+    interval_servers_ppm: int = 80_000  # of the site's servers, where that is more
     window_arrivals: int = 65_536
     shapes_max: int = 128
     drift_ppm: int = 100_000  # so much of the mix is other work than when worth was reckoned
@@ -29,6 +29,9 @@ class PackingRules(NamedTuple):
     bid_ppm: int = 5_000_000
     segments: tuple[tuple[int, int], ...] = ()  # part of capacity and price of using it, in ppm
     cpu_worth_ppm: int = 20_000
+    flexible_ppm: int = 700_000  # work that may go to so many of the widest choice of pools
+    guard_ppm: int = 600_000  # how much more other work counts, and
+    guard_chance_ppm: int = 1_000_000  # by how many deviations of its expected number
     # Power: what a watt is worth, and the free part of devices below which it counts nothing.
     watt_milli: int = 0
     fade_from_ppm: int = 250_000

@@ -25,21 +25,22 @@ def stranded(capacity: Capacity, rules: PackingRules, seen: Iterable[Seen]) -> F
     """By pool, free vCPU and free devices: the milli-devices lost, by the price of losing one."""
     steps = int(capacity.columns.cpu_total.max(initial=0)) // CPU_STEP_MILLI + 1
     most = capacity.columns.devices.shape[1] * (WHOLE // TOTAL_STEP_MILLI) + 1
-    cpu = (np.arange(steps) + 0.5)[:, None] * (CPU_STEP_MILLI / WHOLE)
-    devices = np.arange(most)[None, :] * (TOTAL_STEP_MILLI / WHOLE)
+    cpu = (np.arange(steps, dtype=np.float64) + 0.5)[:, None] * (CPU_STEP_MILLI / WHOLE)
+    devices = np.arange(most, dtype=np.float64)[None, :] * (TOTAL_STEP_MILLI / WHOLE)
     lost = np.zeros((len(capacity.pools), steps, most))
     came = [(one.shape, one.weight) for one in seen if one.weight]
     accelerated = [(shape, weight) for shape, weight in came if shape.accelerators]
     if not accelerated or not rules.stranded_ppm:
         return lost
-    # All that comes takes vCPU; how far that varies with devices, accelerated work alone tells.
-    per_device = _sum(came, _cpu) / _sum(accelerated, _devices)
+    # All that comes takes vCPU: on each device that is filled, work without devices its part.
+    others = _sum(came, _cpu) / max(_sum(accelerated, _cpu), LEAST)
     classes = [class_id for class_id, _ in capacity.pools]
     for number, class_id in enumerate(classes):
         here = [(s, w * _scarcity(s, classes)) for s, w in accelerated if accepts(s, class_id)]
         if here:
-            spread = _spread(here) * (rules.stranded_spread_ppm / PPM) ** 2
-            lost[number] = _expected(per_device, spread, cpu, devices)
+            mean = _sum(here, _cpu) / _sum(here, _devices)
+            spread = _spread(here, mean) * (rules.stranded_spread_ppm / PPM) ** 2
+            lost[number] = _expected(mean * others, spread, cpu, devices)
     return lost * WHOLE * (rules.stranded_ppm / PPM)
 
 
@@ -52,11 +53,9 @@ def _expected(per_device: float, spread: float, cpu: Floats, devices: Floats) ->
     return np.asarray((beyond * ndtr(z) + deviation * density) / max(per_device, LEAST))
 
 
-def _spread(came: list[tuple[Shape, float]]) -> float:
+def _spread(came: list[tuple[Shape, float]], mean: float) -> float:
     """How the vCPU of work varies around its mean per device, per device."""
-    total = _sum(came, _devices)
-    mean = _sum(came, _cpu) / total
-    return sum(w * (_cpu(s) - mean * _devices(s)) ** 2 for s, w in came) / total
+    return sum(w * (_cpu(s) - mean * _devices(s)) ** 2 for s, w in came) / _sum(came, _devices)
 
 
 def _scarcity(shape: Shape, classes: list[str]) -> float:

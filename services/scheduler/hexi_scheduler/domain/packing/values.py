@@ -32,7 +32,7 @@ def device_values(seen: tuple[Seen, ...], devices_milli: int) -> Values:
 
     Patterns of shares on a device are found as they are needed, by a knapsack over the duals.
     """
-    asked = sum(one.count * one.shape.accelerators * one.shape.device_milli for one in seen)
+    asked = sum(one.came * one.shape.accelerators * one.shape.device_milli for one in seen)
     if not asked:
         return ()
     wanted, wholes = _wanted(seen, devices_milli / asked)
