@@ -12,6 +12,7 @@ import yaml
 from hexi_kit.settings import ServiceSettings
 
 from hexi_scheduler.domain.conditions import ConditionRules
+from hexi_scheduler.domain.keep import HeadroomRules, KeepRules, PenaltyRules, SpareRules
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.policies import Policies
 from hexi_scheduler.domain.priority import Priorities, PriorityClass, Yields
@@ -100,11 +101,34 @@ def fair_rules() -> Rules:
             claims["cpu_milli_min"],
         ),
         urgency["effective_from"],
+        _keep_rules(),
+    )
+
+
+def _keep_rules() -> KeepRules:
+    said = _read("backup-2026.yaml")
+    headroom, penalty = said["headroom"], said["penalty"]
+    return KeepRules(
+        SpareRules(**{name: _frozen(value) for name, value in said["spare"].items()}),
+        HeadroomRules(
+            headroom["load_milli"],
+            headroom["fade_s"] * 1_000,
+            _frozen(headroom["power_w"]),
+            headroom["power_w_other"],
+        ),
+        PenaltyRules(
+            penalty["strikes_max"],
+            penalty["window_s"] * 1_000,
+            penalty["backoff_s"] * 1_000,
+            penalty["backoff_s_max"] * 1_000,
+        ),
+        said["notice_s"] * 1_000,
     )
 
 
 def _tenant(said: Mapping[str, Any]) -> Tenant:
-    return Tenant(**{**said, "quota": Use(**said.get("quota", {}))})
+    quota = Use(**said["quota"]) if "quota" in said else None
+    return Tenant(**{**said, "quota": quota})
 
 
 def _voucher(said: Mapping[str, Any]) -> Voucher:

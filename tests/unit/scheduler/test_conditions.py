@@ -8,6 +8,7 @@ from hexi_scheduler.domain.facts import Condition
 from hexi_scheduler.settings import condition_rules
 
 PERIOD_MS = 10_000
+HOT_ONLY = condition_rules()._replace(warm_on_c=100)
 
 
 def frame(
@@ -33,7 +34,7 @@ def said(changes: list[Change]) -> list[tuple[Condition, bool, tuple[int, ...]]]
 
 
 def test_hot_goes_in_over_the_upper_and_out_under_the_lower_threshold() -> None:
-    watch = Watch(condition_rules(), [500] * 3)
+    watch = Watch(HOT_ONLY, [500] * 3)
 
     assert said(watch.hear(frame(0, [35.0, 35.5, 20.0]))) == [(Condition.HOT, True, (1,))]
     assert not watch.hear(frame(1, [34.0, 33.0, 20.0]))
@@ -85,7 +86,7 @@ def test_a_site_that_never_spoke_is_not_called_silent() -> None:
 
 
 def test_servers_beyond_the_set_are_left_out_and_offsets_hold() -> None:
-    watch = Watch(condition_rules(), [500] * 4)
+    watch = Watch(HOT_ONLY, [500] * 4)
     watch.starts_with(Condition.HOT, (3, 77))
 
     assert said(watch.hear(frame(0, [40.0, 20.0, 40.0, 40.0], first=2))) == [
@@ -93,3 +94,21 @@ def test_servers_beyond_the_set_are_left_out_and_offsets_hold() -> None:
         (Condition.HOT, False, (3,)),
     ]
     assert not watch.hear(frame(1, [40.0], first=9))
+
+
+def test_a_server_is_warm_two_degrees_before_it_is_hot() -> None:
+    watch = Watch(condition_rules(), [500] * 2)
+
+    assert said(watch.hear(frame(0, [33.5, 33.0]))) == [(Condition.WARM, True, (0,))]
+    assert not watch.hear(frame(1, [31.0, 32.0]))
+    assert said(watch.hear(frame(2, [30.9, 20.0]))) == [(Condition.WARM, False, (0,))]
+
+
+def test_a_site_is_lost_when_it_is_silent_for_longer_still() -> None:
+    rules = condition_rules()
+    watch = Watch(rules, [500] * 2)
+
+    assert not watch.lost_since_ms(10**12)
+    watch.hear(frame(PERIOD_MS, [20.0, 20.0]))
+    assert not watch.lost_since_ms(PERIOD_MS + rules.site_lost_ms)
+    assert watch.lost_since_ms(PERIOD_MS + rules.site_lost_ms + 1) == PERIOD_MS

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from hexi_scheduler.domain.answers import claimed, declined, placed
+from hexi_scheduler.domain.bounds import UNBOUND, Bounds, bounds_of
 from hexi_scheduler.domain.facts import Condition
 from hexi_scheduler.domain.fair_offer import Backfill
 from hexi_scheduler.domain.free_server import FreeServer
+from hexi_scheduler.domain.leases import end_ms_of
 from hexi_scheduler.domain.place_commands import PlaceItem
 from hexi_scheduler.domain.place_fit import Room, find_room
 from hexi_scheduler.domain.placement import Placement
@@ -23,27 +25,24 @@ from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.use import NO_USE, Use
 from hexi_scheduler.domain.workload import Workload
 
-# Executors do not start at once: what runs in a claim's room must end this much earlier.
-START_SLACK_MS = 60_000
 EXPIRED = "its claim expired"
 HOPELESS = "no servers can hold it any more"
 
 
-def seek(site: Site, workload: Workload, at_ms: int, policy: Policy) -> Room | None:
+def seek(
+    site: Site, workload: Workload, at_ms: int, policy: Policy, bounds: Bounds = UNBOUND
+) -> Room | None:
     """Room outside of all claims; else inside those that this work does not delay."""
-    room = find_room(site, workload, at_ms, policy)
+    room = find_room(site, workload, at_ms, policy, bounds)
     if room is not None or not site.claims:
         return room
     leased = site.drawable(workload.demand, workload.tenant_id, at_ms) is not None
-    end_ms = at_ms + workload.duration_s_max * 1_000 + START_SLACK_MS
-    ends = bool(workload.duration_s_max)
-    open_to_it = [
-        c for c in site.claims.values() if leased or (ends and end_ms <= c.expected_start_ms)
-    ]
+    end_ms = end_ms_of(workload, at_ms)
+    open_to_it = [c for c in site.claims.values() if leased or end_ms <= c.expected_start_ms]
     if not open_to_it:
         return None
     with _lifted(site, open_to_it):
-        return find_room(site, workload, at_ms, policy)
+        return find_room(site, workload, at_ms, policy, bounds)
 
 
 def claim(site: Site, item: PlaceItem, at_ms: int, rules: Rules) -> Placement | None:
@@ -60,8 +59,9 @@ def serve(site: Site, at_ms: int, policy: Policy, rules: Rules) -> Iterator[Plac
     """Claims that fit now, the most urgent and oldest first."""
     for held in _in_order(site, rules):
         if _may_fit(site, held):
+            bounds = bounds_of(site, held.workload, at_ms, rules)
             with _lifted(site, (held,)):
-                room = find_room(site, held.workload, at_ms, policy)
+                room = find_room(site, held.workload, at_ms, policy, bounds)
             if room is not None:
                 yield placed(site, _item(held), at_ms, room)
 

@@ -8,11 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hexi_scheduler.domain.facts import Condition
+from hexi_scheduler.domain.facts import JUDGED, Condition
 
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float32]
-JUDGED = (Condition.HOT, Condition.OVER_POWER, Condition.SILENT)
 
 
 class ConditionRules(NamedTuple):
@@ -21,10 +20,14 @@ class ConditionRules(NamedTuple):
     effective_from: str
     hot_on_c: int
     hot_off_c: int
+    warm_on_c: int
+    warm_off_c: int
     over_power_on_milli: int
     over_power_off_milli: int
     silent_periods: int
     site_silent_ms: int
+    site_lost_ms: int = 0  # 0: silence alone loses no site
+    rack_power_told_milli: int = 50  # of the limit: what moves by less is not told
 
 
 class Readings(NamedTuple):
@@ -80,10 +83,12 @@ class Watch:
         rules = self._rules
         if frame.inlet_c is not None:
             inlet = frame.inlet_c[:count]
-            hot, cool = good & (inlet > rules.hot_on_c), good & (inlet < rules.hot_off_c)
-            changes += self._change(
-                Condition.HOT, span, hot, cool, f"inlet over {rules.hot_on_c} C"
-            )
+            for condition, on_c, off_c in (
+                (Condition.HOT, rules.hot_on_c, rules.hot_off_c),
+                (Condition.WARM, rules.warm_on_c, rules.warm_off_c),
+            ):
+                over, under = good & (inlet > on_c), good & (inlet < off_c)
+                changes += self._change(condition, span, over, under, f"inlet over {on_c} C")
         if frame.power_w is not None:
             milli = frame.power_w[:count] * 1_000
             limit = self._limits_w[span]
@@ -117,6 +122,12 @@ class Watch:
             silent & False,
             f"no good reading for {periods} periods",
         )
+
+    def lost_since_ms(self, now_ms: int) -> int:
+        """When the site was heard last, if that is too long ago for it to be there; else 0."""
+        newest_ms = int(self._heard_ms.max(initial=0))
+        lost_ms = self._rules.site_lost_ms
+        return newest_ms if lost_ms and newest_ms and now_ms - newest_ms > lost_ms else 0
 
     def _change(
         self, condition: Condition, span: slice, on: Flags, off: Flags, evidence: str

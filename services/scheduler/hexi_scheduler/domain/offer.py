@@ -71,3 +71,5 @@ class SiteOffer(NamedTuple):
     server_set_revision: int = 0
     body: bytes = b""
     fair: FairOffer = FairOffer()
+    spare: tuple[tuple[str, int], ...] = ()  # units of a class, not in what is free
+    lost_at_ms: int = 0

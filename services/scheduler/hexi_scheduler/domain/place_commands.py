@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hexi_scheduler.domain.closure_commands import DeclareLoss, DirectDrain, MeasureRacks
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation, ServerSet, SiteFacts
 from hexi_scheduler.domain.run_report import ReportRuns
 from hexi_scheduler.domain.workload import Workload
@@ -18,6 +19,7 @@ class PlaceItem(NamedTuple):
     preempt: bool = False
     claim: bool = False
     borrowed: bool = False
+    rescued: bool = False
 
 
 class Place(NamedTuple):
@@ -63,6 +65,9 @@ PlaceCommand = (
     | ChangeCondition
     | DirectQuarantine
     | Reservation
+    | DirectDrain
+    | DeclareLoss
+    | MeasureRacks
     | Tick
     | ServerSet
     | SiteFacts

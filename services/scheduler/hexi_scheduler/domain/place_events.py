@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hexi_scheduler.domain.closure_events import (
+    DrainChanged,
+    FailuresCounted,
+    RackPowerMeasured,
+    SiteLossChanged,
+)
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation, ServerSet, SiteFacts
 from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.placement import Placement
@@ -55,6 +61,10 @@ PlaceEvent = (
     | ReservationChanged
     | ClockMoved
     | PreemptionCounted
+    | DrainChanged
+    | SiteLossChanged
+    | RackPowerMeasured
+    | FailuresCounted
     | MixLearned
     | ServerSet
     | SiteFacts

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from hexi_scheduler.domain.leases import FOREVER_MS
+from hexi_scheduler.domain.bounds import UNBOUND, Bounds
+from hexi_scheduler.domain.leases import end_ms_of
 from hexi_scheduler.domain.placement import Allocation, Tariff
-from hexi_scheduler.domain.policy import Allowed, Policy
+from hexi_scheduler.domain.policy import Policy
 from hexi_scheduler.domain.pool import Pool
 from hexi_scheduler.domain.site import Site, held_for
 from hexi_scheduler.domain.why import FilterCount, WhyNot
@@ -23,7 +24,7 @@ class Room(NamedTuple):
 
 
 def find_room(
-    site: Site, workload: Workload, at_ms: int, policy: Policy, allowed: Allowed = None
+    site: Site, workload: Workload, at_ms: int, policy: Policy, bounds: Bounds = UNBOUND
 ) -> Room | None:
     """The cheapest class with room for the whole gang; its own lease comes first."""
     demand = workload.demand
@@ -31,32 +32,31 @@ def find_room(
         lease = site.drawable(demand, workload.tenant_id, at_ms)
         for price, class_id, pool in site.choices(demand):
             if lease is not None and lease.class_id == class_id:
-                found = _fit(site, [pool], demand, policy, allowed)
+                found = _fit(site, [pool], demand, policy, bounds)
                 if found:
                     tariff = Tariff(price, lease.lease_id, lease.price_micro_yuan, lease.end_ms)
                     return Room(found, class_id, tariff)
-    for price, pools in _tiers(site, workload, at_ms, policy):
-        found = _fit(site, pools, demand, policy, allowed)
+    for price, pools in _tiers(site, workload, at_ms, policy, bounds):
+        found = _fit(site, pools, demand, policy, bounds)
         if found:
             return Room(found, _class_of(site, found, demand), Tariff(price))
     return None
 
 
 def _tiers(
-    site: Site, workload: Workload, at_ms: int, policy: Policy
+    site: Site, workload: Workload, at_ms: int, policy: Policy, bounds: Bounds
 ) -> Iterator[tuple[int, list[Pool]]]:
     """Pools of one price, cheapest first; a dearer one is asked when no cheaper one has room."""
     demand = workload.demand
     ceiling, executor = demand.price_micro_yuan_max, demand.constraints.executor
-    length_ms = workload.duration_s_max * 1_000
-    until_ms = at_ms + length_ms if length_ms else FOREVER_MS
+    until_ms = end_ms_of(workload, at_ms)
     tier: list[Pool] = []
     at_price = 0
     for price, class_id, pool in site.choices(demand):
         if ceiling and price > ceiling:
             break
-        if site.reservations:
-            held = held_for(site, class_id, executor, until_ms)
+        if site.reservations or bounds.spare:
+            held = held_for(site, class_id, executor, until_ms) + bounds.spare_units(class_id)
             if held and pool.units_free() - demand.units < held:
                 continue
         if tier and price != at_price:
@@ -94,9 +94,10 @@ def _class_of(site: Site, found: tuple[Allocation, ...], demand: Demand) -> str:
 
 
 def _fit(
-    site: Site, pools: list[Pool], demand: Demand, policy: Policy, allowed: Allowed
+    site: Site, pools: list[Pool], demand: Demand, policy: Policy, bounds: Bounds
 ) -> tuple[Allocation, ...] | None:
-    asked, capacity = demand.resources, site.capacity
+    asked, capacity, spread = demand.resources, site.capacity, bounds.spread()
+    allowed = spread.allowed if spread else bounds.allowed
     found = policy.choose(capacity, site.mix, pools, asked, allowed)
     if found is None or demand.replicas == 1:
         return None if found is None else (found,)
@@ -107,6 +108,8 @@ def _fit(
     while found is not None:
         taken.append(found)
         capacity.take(found, asked)
+        if spread:
+            spread.take(found.server)
         if len(taken) == demand.replicas:
             break
         found = policy.choose(capacity, site.mix, [pool], asked, allowed)
@@ -115,7 +118,7 @@ def _fit(
     if len(taken) == demand.replicas:
         return tuple(taken)
     others = [other for other in pools if other is not pool]
-    return _fit(site, others, demand, policy, allowed) if others else None
+    return _fit(site, others, demand, policy, bounds) if others else None
 
 
 def why_not(site: Site, demand: Demand) -> WhyNot:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hexi_scheduler.domain.closing import close_drained, close_for_maintenance
 from hexi_scheduler.domain.owed import SLOT_MS
+from hexi_scheduler.domain.penalty import reopen
 from hexi_scheduler.domain.place_commands import Tick
 from hexi_scheduler.domain.place_events import (
     ClockMoved,
@@ -13,6 +15,7 @@ from hexi_scheduler.domain.place_events import (
     ReservationChanged,
 )
 from hexi_scheduler.domain.placement import Placement, PlacementState
+from hexi_scheduler.domain.rules import Rules
 from hexi_scheduler.domain.site import Site
 
 # Executors report late: a window closes this long after its end.
@@ -23,12 +26,15 @@ FORGET_PER_TICK_MAX = 2_000
 TOO_LONG = "duration_s_max reached"
 
 
-def tick(site: Site, command: Tick) -> Iterator[PlaceEvent]:
+def tick(site: Site, command: Tick, rules: Rules) -> Iterator[PlaceEvent]:
     """In this order: what ends is billed from where the clock stood before it moves."""
     now_ms = command.now_ms
     if now_ms <= site.now_ms:
         return
     yield from _end_overdue(site, now_ms)
+    yield from close_drained(site, now_ms)
+    yield from close_for_maintenance(site, now_ms)
+    yield from reopen(site, now_ms, rules.keep.penalty)
     billed_until_ms = max(site.billed_until_ms, (now_ms - GRACE_MS) // SLOT_MS * SLOT_MS)
     for lease in sorted(r for r in site.reservations.values() if r.end_ms <= billed_until_ms):
         yield ReservationChanged(lease, over=True)

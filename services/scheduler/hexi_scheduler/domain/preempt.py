@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from hexi_scheduler.domain.bounds import bounds_of
 from hexi_scheduler.domain.claims import seek
 from hexi_scheduler.domain.eviction import evicted
 from hexi_scheduler.domain.place_commands import PlaceItem
@@ -25,8 +26,10 @@ def make_room(
     budget = _Budget(site, at_ms, rules)
     candidates = [v for v in eligible(site, item.workload, at_ms, rules) if budget.allows([v])]
 
+    bounds = bounds_of(site, item.workload, at_ms, rules, item.rescued)
+
     def fits() -> bool:
-        return seek(site, item.workload, at_ms, policy) is not None
+        return seek(site, item.workload, at_ms, policy, bounds) is not None
 
     victims = _fewest(site, groups(site, item.workload, candidates), budget, fits)
     if not victims:

@@ -47,6 +47,7 @@ class Route(NamedTuple):
     claim: bool = False
     borrowed: bool = False  # beyond its tenant's quota
     voucher_id: str = ""
+    rescued: bool = False  # its site was lost: it may use spare capacity
     choice: Choice | None = None  # of a routed one: its site beside the next
 
     @property

@@ -35,6 +35,7 @@ class Router:
         self.unserved: set[Line] = set()  # had no turn in the last round; a rebuild forgets them
         self.yielding: set[str] = set()  # sites where some work could be made to yield
         self.keeping: set[str] = set()  # sites where something is kept for claims
+        self.spared: set[str] = set()  # sites that keep something back
         self.deferred: list[tuple[int, str]] = []  # until when
         self.debits: dict[tuple[str, str, str], Debit] = {}
 
@@ -146,6 +147,7 @@ class Router:
         fair = offer.fair
         (self.yielding.add if fair.yielding else self.yielding.discard)(site_id)
         (self.keeping.add if fair.backfill else self.keeping.discard)(site_id)
+        (self.spared.add if offer.spare else self.spared.discard)(site_id)
         self.board.put(offer)
         for key in [key for key in self.debits if key[0] == site_id]:
             del self.debits[key]

@@ -1,9 +1,10 @@
-"""The dated rules of fairness and urgency, as both stages are given them."""
+"""The dated rules of fairness, urgency and what is kept back, as both stages are given them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from hexi_scheduler.domain.keep import KeepRules
 from hexi_scheduler.domain.priority import Priorities
 from hexi_scheduler.domain.tenants import Tenants
 from hexi_scheduler.domain.workload import Workload
@@ -35,6 +36,7 @@ class Rules(NamedTuple):
     preemption: PreemptionBudget = PreemptionBudget()
     claims: ClaimRules = ClaimRules()
     effective_from: str = ""
+    keep: KeepRules = KeepRules()
 
     def rank(self, workload: Workload) -> int:
         """The rank of its class; no higher than its tenant may ask."""

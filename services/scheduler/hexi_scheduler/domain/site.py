@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation, ServerSet, SiteFacts
+from hexi_scheduler.domain.failures import Failures
+from hexi_scheduler.domain.keeping import Keeping
 from hexi_scheduler.domain.leases import FOREVER_MS, Peaks, most_before, peaks
 from hexi_scheduler.domain.owed import SLOT_MS, Owed, owed_by, windows
 from hexi_scheduler.domain.packing.mix import Arrivals, MixLearned
@@ -42,6 +44,7 @@ class Site:
         self.running: set[str] = set()
         self.finished: dict[str, int] = {}  # over since, in the order they ended
         self.deadlines: dict[str, int] = {}
+        self.failures = Failures()
         self.reservations: dict[str, Reservation] = {}
         self.drawn: dict[str, int] = {}
         self.held: dict[str, int] = {}
@@ -52,6 +55,7 @@ class Site:
         self.preempted = PreemptionCounted(0)
         self.mix: MixLearned | None = None
         self.arrivals = Arrivals()
+        self.keeping = Keeping()
         self.now_ms = 0
         self.billed_until_ms = 0
         self._choices: dict[tuple[Resources, Constraints], tuple[Choice, ...]] = {}
@@ -65,7 +69,9 @@ class Site:
             self.now_ms, self.billed_until_ms = event.now_ms, event.billed_until_ms
             self._hold()
         elif isinstance(event, PlacementForgotten):
-            self.placements.pop(event.placement_id, None)
+            forgotten = self.placements.pop(event.placement_id, None)
+            if forgotten is not None:
+                self.failures.count(forgotten, -1)
             self.finished.pop(event.placement_id, None)
         elif isinstance(event, ConditionChanged):
             self._apply_condition(event)
@@ -78,9 +84,11 @@ class Site:
         elif isinstance(event, MixLearned):
             self.mix = event
             self.arrivals.fold(event.until_ms)
-        else:
+        elif isinstance(event, SiteFacts):
             self.facts = event
             self._choices.clear()
+        else:
+            self.keeping.apply(event)
 
     def owed(self, event: PlaceEvent) -> list[Owed]:
         """What the event owes to others; asked after `apply`, or again after a recovery."""
@@ -144,10 +152,12 @@ class Site:
             self._take(new)
             self._draw(new, 1)
             self.use.count(new, 1)
+            self.keeping.count(new, 1)
         elif held and not new.live and old is not None:
             self._give(old)
             self._draw(old, -1)
             self.use.count(old, -1)
+            self.keeping.count(old, -1)
         self.placements[name] = new
         if new.state is PlacementState.CLAIMED:
             self.claims[name] = new
@@ -164,6 +174,8 @@ class Site:
             self.running.discard(name)
             self.deadlines.pop(name, None)
             self.finished[name] = max(new.run.ended_at_ms, new.placed_at_ms)
+            if held or old is None:
+                self.failures.count(new, 1)
 
     def _count_arrival(self, new: Placement) -> None:
         """Once each, when it is first decided: a claim is not yet."""
@@ -226,6 +238,7 @@ class Site:
         self.server_set = event
         self.capacity = Capacity(event.servers)
         self.total = total_of(event.servers)
+        self.keeping.adopt(event)
         self._choices.clear()
         for condition, servers in self.out.items():
             self.capacity.bar(condition, servers)

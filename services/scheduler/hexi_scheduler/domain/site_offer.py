@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.site import Site, held_units
 from hexi_scheduler.domain.site_fair import fair_offer_of
-from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, WHOLE
+from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, FLEET, WHOLE
 
 
 def offer_of(site: Site, rules: Rules = NO_RULES) -> SiteOffer | None:
@@ -14,11 +16,13 @@ def offer_of(site: Site, rules: Rules = NO_RULES) -> SiteOffer | None:
     facts, server_set = site.facts, site.server_set
     if facts is None or server_set is None:
         return None
+    keeping = site.keeping
+    spare = keeping.spare(rules.keep.spare)
     return SiteOffer(
         site.site_id,
         site.revision,
         SiteStanding(
-            facts.admitted,
+            facts.admitted and keeping.loss is None,
             facts.region,
             facts.security_grade,
             facts.state_owned_cloud,
@@ -29,17 +33,20 @@ def offer_of(site: Site, rules: Rules = NO_RULES) -> SiteOffer | None:
             facts.carbon_g_per_kwh_by_hour,
             facts.position,
             facts.hub,
+            site.failures.ppm,
         ),
-        tuple(_class_offer(site, kind) for kind in sorted(site.capacity.kinds)),
+        tuple(_class_offer(site, kind, spare) for kind in sorted(site.capacity.kinds)),
         _lease_offers(site),
         server_set.revision,
         fair=fair_offer_of(site, rules),
+        spare=tuple(spare.items()),
+        lost_at_ms=keeping.loss.lost_at_ms if keeping.loss else 0,
     )
 
 
-def _class_offer(site: Site, kind: tuple[str, str]) -> ClassOffer:
+def _class_offer(site: Site, kind: tuple[str, str], spare: Mapping[str, int]) -> ClassOffer:
     pool = site.capacity.pools[kind]
-    held = held_units(site, *kind)
+    held = held_units(site, *kind) + (spare.get(kind[0], 0) if kind[1] == FLEET else 0)
     servers, cpu_milli, memory_mib, accelerators, _ = site.capacity.kinds[kind]
     cpu_max, memory_max = pool.most()
     return ClassOffer(

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from hexi_scheduler.domain.answers import declined, placed
+from hexi_scheduler.domain.bounds import bounds_of
 from hexi_scheduler.domain.claims import claim, review, seek, serve
+from hexi_scheduler.domain.closing import drain
+from hexi_scheduler.domain.closure_commands import DeclareLoss, DirectDrain, MeasureRacks
 from hexi_scheduler.domain.eviction import evicted
-from hexi_scheduler.domain.facts import Condition, Reservation, ServerSet, SiteFacts
+from hexi_scheduler.domain.facts import JUDGED, Reservation, ServerSet, SiteFacts
 from hexi_scheduler.domain.owed import CANCELLED
 from hexi_scheduler.domain.packing.learn import learn, learn_before_forgetting
+from hexi_scheduler.domain.penalty import clear, count_failure
 from hexi_scheduler.domain.place_commands import (
     ChangeCondition,
     DirectQuarantine,
@@ -25,10 +29,25 @@ from hexi_scheduler.domain.place_servers import adopt, quarantine
 from hexi_scheduler.domain.place_time import tick
 from hexi_scheduler.domain.placement import Placement, PlacementState, Run
 from hexi_scheduler.domain.policy import Policy
+from hexi_scheduler.domain.power import measure
 from hexi_scheduler.domain.preempt import make_room
 from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.run_report import ReportRuns, RunReport
 from hexi_scheduler.domain.site import Site
+from hexi_scheduler.domain.site_loss import declare
+from hexi_scheduler.domain.standing import closed_to
+
+SiteCommand = (
+    Tick
+    | ChangeCondition
+    | DirectQuarantine
+    | Reservation
+    | ServerSet
+    | SiteFacts
+    | DirectDrain
+    | DeclareLoss
+    | MeasureRacks
+)
 
 OUTPUT_BYTES_MAX = 64 * 1024
 START_FAILED = "failed to start"
@@ -58,13 +77,13 @@ def _decide(
         return
     if isinstance(command, ReportRuns):
         for report in command.reports:
-            yield from _report(site, report, at_ms)
+            yield from _report(site, report, at_ms, rules)
     elif isinstance(command, Release):
         yield from _release(site, command, at_ms)
     else:
         if isinstance(command, Tick):
             yield from learn_before_forgetting(site, command.now_ms, policy.rules)
-        yield from _decide_site(site, command, at_ms)
+        yield from _decide_site(site, command, at_ms, rules)
     if site.claims:
         if isinstance(command, Tick):
             yield from review(site, command.now_ms, rules)
@@ -72,12 +91,10 @@ def _decide(
 
 
 def _decide_site(
-    site: Site,
-    command: Tick | ChangeCondition | DirectQuarantine | Reservation | ServerSet | SiteFacts,
-    at_ms: int,
+    site: Site, command: SiteCommand, at_ms: int, rules: Rules
 ) -> Iterator[PlaceEvent]:
     if isinstance(command, Tick):
-        yield from tick(site, command)
+        yield from tick(site, command, rules)
     elif isinstance(command, ChangeCondition):
         yield from _change_condition(site, command, at_ms)
     elif isinstance(command, DirectQuarantine):
@@ -87,21 +104,30 @@ def _decide_site(
             yield ReservationChanged(command)
     elif isinstance(command, ServerSet):
         yield from adopt(site, command, at_ms)
-    else:
+    elif isinstance(command, SiteFacts):
         yield from _learn(site, command)
+    elif isinstance(command, DirectDrain):
+        yield from drain(site, command, at_ms)
+    elif isinstance(command, DeclareLoss):
+        yield from declare(site, command)
+    else:
+        yield from measure(site, command)
 
 
 def _place(
     site: Site, item: PlaceItem, at_ms: int, policy: Policy, rules: Rules
 ) -> Iterator[PlaceEvent]:
     workload = item.workload
-    if site.facts is None or not site.facts.admitted or site.server_set is None:
-        yield declined(site, item, at_ms, "the site is not admitted")
+    shut = closed_to(site, workload.demand)
+    if shut:
+        yield declined(site, item, at_ms, shut)
         return
-    room = seek(site, workload, at_ms, policy)
+    bounds = bounds_of(site, workload, at_ms, rules, item.rescued)
+    room = seek(site, workload, at_ms, policy, bounds)
     if room is None and item.preempt:
         yield from make_room(site, item, at_ms, policy, rules)
-        room = seek(site, workload, at_ms, policy)
+        bounds = bounds_of(site, workload, at_ms, rules, item.rescued)
+        room = seek(site, workload, at_ms, policy, bounds)
     if room is not None:
         yield placed(site, item, at_ms, room)
         return
@@ -111,12 +137,13 @@ def _place(
     yield kept
 
 
-def _report(site: Site, report: RunReport, at_ms: int) -> Iterable[Placement]:
+def _report(site: Site, report: RunReport, at_ms: int, rules: Rules) -> Iterator[PlaceEvent]:
     placement = site.placements.get(report.placement_id)
     if placement is None or not placement.live:
         return
     if report.failed:
         reason = f"{START_FAILED}: {report.reason}"[:512]
+        yield from count_failure(site, placement, at_ms, rules.keep.penalty)
         yield evicted(site, placement, at_ms, reason)
         return
     run = placement.run
@@ -126,6 +153,7 @@ def _report(site: Site, report: RunReport, at_ms: int) -> Iterable[Placement]:
         run = Run(started_at_ms=max(least_ms, min(report.at_ms, at_ms)))
         placement = placement._replace(state=PlacementState.STARTED, run=run)
         yield placement
+        yield from clear(site, placement, at_ms)
     if not report.started:
         billed_ms = site.billed_until(placement)
         yield placement._replace(
@@ -154,8 +182,8 @@ def _release(site: Site, command: Release, at_ms: int) -> Iterable[Placement]:
 def _change_condition(
     site: Site, command: ChangeCondition, at_ms: int
 ) -> Iterable[ConditionChanged]:
-    if command.condition in (Condition.QUARANTINED, Condition.CLAIMED):
-        return  # closed and opened by directives, and by claims, alone
+    if command.condition not in JUDGED:
+        return  # what telemetry does not see is closed and opened by PLACE alone
     before = set(site.out.get(command.condition, ()))
     named = {server for server in command.servers if site.capacity.knows(server)}
     now = before | named if command.active else before - set(command.servers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hexi_scheduler.domain.backup import leaves_minimum
 from hexi_scheduler.domain.compare import choice_of
 from hexi_scheduler.domain.defer import Deferral, deferral, same_wait
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
@@ -17,6 +18,7 @@ from hexi_scheduler.domain.route import (
     Submit,
 )
 from hexi_scheduler.domain.router import RouteEvent, Router
+from hexi_scheduler.domain.site_loss import SITE_LOST
 from hexi_scheduler.domain.turns import (
     FAIR_SHARE,
     QUOTA,
@@ -65,11 +67,17 @@ def _decide(
 
 
 def choose(
-    router: Router, workload: Workload, at_ms: int, attempt: int = 0, tried: Tried = ()
+    router: Router,
+    workload: Workload,
+    at_ms: int,
+    attempt: int = 0,
+    tried: Tried = (),
+    rescued: bool = False,
 ) -> Route:
     """The cheapest site with room, now or at a better hour; else it waits, or is refused."""
-    found = _somewhere(router, workload, at_ms, attempt, tried)
-    return found or _nowhere(router, workload, at_ms, attempt, tried)
+    found = _somewhere(router, workload, at_ms, attempt, tried, rescued)
+    found = found or _nowhere(router, workload, at_ms, attempt, tried)
+    return found._replace(rescued=True) if rescued else found
 
 
 def _choose_or_queue(
@@ -88,29 +96,36 @@ def _next_turn(router: Router, route: Route, at_ms: int) -> Route:
     workload = route.workload
     silent = declined(router, route.tried)
     tried = tuple(t for t in route.tried if t[0] in silent)
-    found = _somewhere(router, workload, at_ms, route.attempt, tried)
+    found = _somewhere(router, workload, at_ms, route.attempt, tried, route.rescued)
     if found is None and not len(router.board.ranking(workload, at_ms).keys):
         found = _nowhere(router, workload, at_ms, route.attempt, tried)
-    return found or route._replace(tried=tried)
+    if found is None:
+        return route._replace(tried=tried)
+    return found._replace(rescued=route.rescued)
 
 
 def _somewhere(
-    router: Router, workload: Workload, at_ms: int, attempt: int, tried: Tried
+    router: Router,
+    workload: Workload,
+    at_ms: int,
+    attempt: int,
+    tried: Tried,
+    rescued: bool = False,
 ) -> Route | None:
     """A site with room, or with room to be made or kept for it; or a better hour."""
     later = _later(router, workload, at_ms)
     if later is not None:
         waiting = Route(workload, RouteState.WAITING, at_ms, attempt=attempt, tried=tried)
         return waiting._replace(reason=later.reason, deferral=later)
-    borrowed = not is_entitled(router, workload)
+    borrowed = not rescued and not is_entitled(router, workload)
     if borrowed and not may_borrow(router, workload):
         return None
     if not workload.demand.replicas or len(tried) >= router.policy.attempts_max:
         return None
     silent = declined(router, tried)
     choice = router.cheapest(workload, at_ms, silent)
-    asked = Ask(choice) if choice else ask(router, workload, at_ms, silent)
-    if asked is None:
+    asked = Ask(choice) if choice else ask(router, workload, at_ms, silent, rescued)
+    if asked is None or not leaves_minimum(router, workload, asked.choice[2], rescued):
         return None
     cost, site_id, class_id, _ = asked.choice
     return Route(
@@ -168,7 +183,10 @@ def _again(router: Router, route: Route, report: Report, at_ms: int) -> Route:
     offer = router.offers.get(route.site_id)
     refusal = (route.site_id, offer.revision if offer else 0)
     tried = (*(t for t in route.tried if t[0] != route.site_id), refusal)
-    next_route = _choose_or_queue(router, route.workload, at_ms, route.attempt, tried)
+    if route.rescued or report.reason.startswith(SITE_LOST):
+        next_route = choose(router, route.workload, at_ms, route.attempt, tried, rescued=True)
+    else:
+        next_route = _choose_or_queue(router, route.workload, at_ms, route.attempt, tried)
     return next_route if next_route.reason else next_route._replace(reason=report.reason)
 
 
@@ -193,6 +211,6 @@ def _wake(router: Router, at_ms: int) -> Iterator[Route]:
     due = router.deferred if news else router.deferred[: router.due(at_ms)]
     for _, name in due[:LOOKED_AT_MAX]:
         route = router.routes[name]
-        found = choose(router, route.workload, at_ms, route.attempt, route.tried)
+        found = choose(router, route.workload, at_ms, route.attempt, route.tried, route.rescued)
         if not same_wait(found.deferral, route.deferral):
             yield found

@@ -51,6 +51,8 @@ def _offer(body: bytes) -> SiteOffer:
         message.server_set_revision,
         body,
         fair_offer(message),
+        tuple((x.class_id, x.units) for x in message.spare),
+        message.lost_at_ms,
     )
 
 
@@ -72,6 +74,8 @@ def site_state(offered: SiteOffer) -> route_pb2.SiteState:
         position=_position_message(standing.position),
         hub=standing.hub,
         failure_ppm=standing.failure_ppm,
+        spare=[route_pb2.SpareCapacity(class_id=c, units=n) for c, n in offered.spare],
+        lost_at_ms=offered.lost_at_ms,
         classes=[_class_message(c) for c in offered.classes if c.executor == FLEET],
         executors=sorted({c.executor for c in offered.classes}),
         revision=offered.revision,

@@ -8,6 +8,7 @@ from hexi.scheduler.v1 import place_pb2
 from hexi.security.v1 import security_pb2
 from hexi_kit.errors import Poison
 
+from hexi_scheduler.domain.closure_commands import DeclareLoss, MeasureRacks
 from hexi_scheduler.domain.conditions import Change
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation
 from hexi_scheduler.domain.place_commands import (
@@ -20,6 +21,7 @@ from hexi_scheduler.domain.place_commands import (
     Tick,
 )
 from hexi_scheduler.domain.run_report import ReportRuns, RunReport
+from hexi_scheduler.wire.closures import CLOSURES, closure_command, said_of_closure
 from hexi_scheduler.wire.facts import server_set, site_facts
 from hexi_scheduler.wire.workload import WorkloadReader
 
@@ -37,7 +39,13 @@ def command(message: place_pb2.SiteCommand, reader: WorkloadReader) -> PlaceComm
             tuple(
                 [
                     PlaceItem(
-                        i.placement_id, i.attempt, read(i.workload), i.preempt, i.claim, i.borrowed
+                        i.placement_id,
+                        i.attempt,
+                        read(i.workload),
+                        i.preempt,
+                        i.claim,
+                        i.borrowed,
+                        i.rescued,
                     )
                     for i in items
                 ]
@@ -59,6 +67,8 @@ def command(message: place_pb2.SiteCommand, reader: WorkloadReader) -> PlaceComm
 
 
 def _closing(message: place_pb2.SiteCommand, kind: str | None) -> PlaceCommand:
+    if kind in CLOSURES:
+        return closure_command(message)
     if kind == "condition" and message.condition.condition in CONDITIONS:
         said = message.condition
         return ChangeCondition(
@@ -119,7 +129,11 @@ def said_by_market(message: marketplace_pb2.LeaseGranted, now_ms: int) -> place_
     return place_pb2.SiteCommand(site_id=message.site_id, recorded_at_ms=now_ms, reserve=right)
 
 
-def said_by_telemetry(site_id: str, change: Change, now_ms: int) -> place_pb2.SiteCommand:
+def said_by_telemetry(
+    site_id: str, change: Change | DeclareLoss | MeasureRacks, now_ms: int
+) -> place_pb2.SiteCommand:
+    if not isinstance(change, Change):
+        return said_of_closure(site_id, change, now_ms)
     changed = place_pb2.ConditionChanged(
         condition=int(change.condition),  # type: ignore[arg-type]  # numbers of the wire
         active=change.active,

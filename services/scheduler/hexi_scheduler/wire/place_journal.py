@@ -18,6 +18,7 @@ from hexi_scheduler.domain.place_events import (
     ReservationChanged,
 )
 from hexi_scheduler.domain.placement import Placement
+from hexi_scheduler.wire.closures import closure_event, closure_record
 from hexi_scheduler.wire.facts import server_set, site_facts
 from hexi_scheduler.wire.mix import mix, mix_record
 from hexi_scheduler.wire.place_commands import reservation
@@ -69,7 +70,7 @@ def entry(value: bytes, reader: WorkloadReader) -> tuple[PlaceEvent, int] | None
         return server_set(journal.server_set.server_set), journal.server_set.cause.offset
     if kind == "site":
         return site_facts(journal.site.site), journal.site.cause.offset
-    return None
+    return closure_event(journal)
 
 
 def _other(event: PlaceEvent, cause: common_pb2.Cause) -> tuple[str, bytes]:
@@ -96,9 +97,11 @@ def _other(event: PlaceEvent, cause: common_pb2.Cause) -> tuple[str, bytes]:
             cause=cause, reservation=place_pb2.Reservation(**right._asdict()), over=event.over
         )
         return f"reservation/{right.lease_id}", nested(3, reserved.SerializeToString())
-    assert isinstance(event, ConditionChanged)
-    name = event.condition.name.lower()
-    return f"condition/{name}", nested(2, _condition_record(event, cause).SerializeToString())
+    if isinstance(event, ConditionChanged):
+        name = event.condition.name.lower()
+        return f"condition/{name}", nested(2, _condition_record(event, cause).SerializeToString())
+    assert not isinstance(event, Placement | PlacementForgotten)
+    return closure_record(event, cause)
 
 
 def _preemption_record(

@@ -123,13 +123,10 @@ def orders(routes: Iterable[Route], bytes_max: int) -> dict[str, list[Order]]:
             body = nested(4, wish.SerializeToString())
             releases[route.site_id].append(Order(placement_id, body, workload.traceparent))
         else:
-            item = place_pb2.PlaceItem(
-                placement_id=placement_id,
-                attempt=route.attempt,
-                preempt=route.preempt,
-                claim=route.claim,
-                borrowed=route.borrowed,
-            )
+            item = place_pb2.PlaceItem(placement_id=placement_id, attempt=route.attempt)
+            if route.preempt or route.claim or route.borrowed or route.rescued:
+                item.preempt, item.claim = route.preempt, route.claim
+                item.borrowed, item.rescued = route.borrowed, route.rescued
             body = nested(1, nested(1, workload.body) + item.SerializeToString())
             places[route.site_id].append(Order(placement_id, body, workload.traceparent))
     commands = {site_id: list(_batches(items, bytes_max)) for site_id, items in places.items()}
@@ -167,6 +164,8 @@ def _route_bytes(route: Route, cause: common_pb2.Cause) -> bytes:
         message.reason = route.reason
     if route.cancel_requested:
         message.cancel_requested = True
+    if route.rescued:
+        message.rescued = True
     if route.preempt or route.claim or route.borrowed or route.voucher_id:
         message.preempt, message.claim = route.preempt, route.claim
         message.borrowed, message.voucher_id = route.borrowed, route.voucher_id
@@ -198,6 +197,7 @@ def _route(message: route_pb2.RouteDecided, reader: WorkloadReader) -> Route:
         message.claim,
         message.borrowed,
         message.voucher_id,
+        message.rescued,
         choice=choice(message.choice) if message.HasField("choice") else None,
     )
 
