@@ -55,7 +55,7 @@ class Shares:
         """Whether its tenant is entitled to it, if all partitions gave it as much as this one."""
         tenant_id = workload.tenant_id
         quota = self._tenants.of(tenant_id).quota
-        if quota == NO_USE:
+        if quota is None:
             return True
         self._count()
         after = self.heard.get(tenant_id, NO_USE).plus(use_of(workload.demand))

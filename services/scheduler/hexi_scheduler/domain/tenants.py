@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from hexi_scheduler.domain.use import NO_USE, Use
+from hexi_scheduler.domain.use import Use
 
 PRIORITY_MAX = 1_000
 
@@ -19,7 +19,7 @@ class Tenant(NamedTuple):
     kind: str = "ordinary"
     weight: int = 1
     priority_max: int = PRIORITY_MAX
-    quota: Use = NO_USE
+    quota: Use | None = None
     may_borrow: bool = True
 
 

@@ -28,6 +28,9 @@ def must_queue(router: Router, workload: Workload) -> bool:
 
 
 def is_entitled(router: Router, workload: Workload) -> bool:
+    """Whether its tenant is within its quota with it; most have none."""
+    if router.rules.tenants.of(workload.tenant_id).quota is None:
+        return True
     return router.shares.within_quota(workload, router.policy.partitions)
 
 
