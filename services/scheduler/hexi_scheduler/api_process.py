@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from hexi.scheduler.v1 import scheduler_service_pb2_grpc
 from hexi_kit.identity.authorize import Authorizer
 from hexi_kit.kafka.producer import EventProducer
@@ -19,6 +21,7 @@ from hexi_scheduler.store.orders import OrderBoard
 from hexi_scheduler.store.sites import SiteStateView
 from hexi_scheduler.store.view import WorkloadView
 from hexi_scheduler.stream.tail import TAILED, JournalTail
+from hexi_scheduler.wire.template import fill
 
 
 def hang(process: Process, settings: SchedulerSettings) -> None:
@@ -34,7 +37,7 @@ def hang(process: Process, settings: SchedulerSettings) -> None:
         JournalTail(view, orders, sites.set, fleet.apply).apply,
     )
     servicer = SchedulerServicer(
-        Desk(producer, view, process.clock, templates()),
+        Desk(producer, view, process.clock, partial(fill, templates())),
         sites,
         orders,
         Explainer(route_policy(), sites, fleet),

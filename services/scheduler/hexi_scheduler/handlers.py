@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hexi.scheduler.v1 import place_pb2, route_pb2, scheduler_service_pb2, workload_pb2
@@ -12,9 +12,7 @@ from hexi_kit.clock import Clock
 from hexi_kit.errors import FailedPrecondition, NotFound, ResourceExhausted
 from hexi_kit.kafka.record import Outgoing
 
-from hexi_scheduler.domain.templates import NO_TEMPLATES, Templates
 from hexi_scheduler.ports import Publisher, Workloads
-from hexi_scheduler.wire.template import fill
 
 BATCH_WORKLOADS_MAX = 500
 BATCH_BYTES_MAX = 700_000
@@ -28,6 +26,13 @@ OVER = (
 )
 
 
+Fill = Callable[[workload_pb2.WorkloadSpec, int], None]
+
+
+def leave_as_it_is(_spec: workload_pb2.WorkloadSpec, _at_ms: int) -> None:
+    """Where nobody has templates."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What every handler of the api is given."""
@@ -35,7 +40,7 @@ class Desk:
     publisher: Publisher
     workloads: Workloads
     clock: Clock
-    templates: Templates = NO_TEMPLATES
+    fill: Fill = leave_as_it_is
 
 
 async def submit(
@@ -62,7 +67,7 @@ async def submit(
         for index, spec in enumerate(request.workloads)
     ]
     for workload in workloads:
-        fill(workload.spec, desk.templates, now_ms)
+        desk.fill(workload.spec, now_ms)
     events = [
         Outgoing(
             topic=topics.SCHEDULER_REQUEST,

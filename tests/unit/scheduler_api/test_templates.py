@@ -23,7 +23,7 @@ def spec(template: str, **said: object) -> workload_pb2.WorkloadSpec:
 
 
 def after(asked: workload_pb2.WorkloadSpec, at_ms: int = MIDNIGHT_MS) -> workload_pb2.WorkloadSpec:
-    fill(asked, templates(), at_ms)
+    fill(templates(), asked, at_ms)
     return asked
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from math import asin, cos, radians, sin, sqrt
 from typing import NamedTuple
 
+from hexi_scheduler.domain.workload import Constraints
+
 EARTH_RADIUS_KM = 6_371
 MICRO = 1_000_000
 
@@ -50,6 +52,13 @@ class Atlas:
         here = self._places.get(one, NOWHERE).position
         there = self._places.get(other, NOWHERE).position
         return None if here is None or there is None else haversine_km(here, there)
+
+    def is_far_enough(self, site_id: str, wished: Constraints) -> bool:
+        """From the site of the first copy; a site that has not said where it stands is not."""
+        if not wished.distance_km_min:
+            return True
+        distance = self.distance_km(site_id, wished.distance_from_site_id)
+        return distance is not None and distance >= wished.distance_km_min
 
 
 def haversine_km(here: Position, there: Position) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from hexi_scheduler.domain.atlas import Atlas
+from hexi_scheduler.domain.data_cost import data_cost
 from hexi_scheduler.domain.filters import Suitable, latency_us
 from hexi_scheduler.domain.hours import HOURS, at_all_hours, hour_of_day
 from hexi_scheduler.domain.offer import SiteOffer
@@ -18,10 +19,7 @@ from hexi_scheduler.domain.workload import Demand, Workload
 SLOT_S = 900
 WS_PER_KWH = 3_600_000
 G_PER_KG = 1_000
-BYTES_PER_GB = 10**9
 PPM = 1_000_000
-DATA_MICRO_YUAN_MAX = 10**12  # a million yuan a unit and slot: nobody moves that
-MOVE_MICRO_YUAN_MAX = 10**16
 
 
 class CostTerms(NamedTuple):
@@ -67,7 +65,7 @@ def terms(
         price,
         energy,
         carbon,
-        data_cost(policy, atlas, site.site_id, demand, stay),
+        data_cost(policy, atlas, site.site_id, demand, stay.slots),
         one_way_us * policy.latency_micro_yuan_per_ms // 1_000,
         risk_cost(policy, site.standing.failure_ppm, price + energy + carbon),
     )
@@ -88,28 +86,6 @@ def burn_by_hour(
         priced = burnt_ws * mix[hour] * policy.carbon_micro_yuan_per_kg
         carbons.append(priced // (WS_PER_KWH * G_PER_KG))
     return energies, carbons
-
-
-def data_cost(policy: RoutePolicy, atlas: Atlas, site_id: str, demand: Demand, stay: Stay) -> int:
-    """Bytes to and from elsewhere, by hub, spread over units and slots of the run."""
-    total = 0
-    for other, size in moves(demand):
-        if other != site_id:
-            near = bool(atlas.hub_of(other)) and atlas.hub_of(other) == atlas.hub_of(site_id)
-            total += move_cost(policy, size, in_hub=near)
-    return min(DATA_MICRO_YUAN_MAX, total // max(1, demand.units * stay.slots))
-
-
-def moves(demand: Demand) -> tuple[tuple[str, int], ...]:
-    """Sites and the bytes that go between them and the one that is chosen."""
-    if not demand.output_bytes or not demand.output_site_id:
-        return demand.inputs
-    return (*demand.inputs, (demand.output_site_id, demand.output_bytes))
-
-
-def move_cost(policy: RoutePolicy, size_bytes: int, in_hub: bool) -> int:
-    rate = policy.data_micro_yuan_per_gb_in_hub if in_hub else policy.data_micro_yuan_per_gb
-    return min(MOVE_MICRO_YUAN_MAX, size_bytes * rate // BYTES_PER_GB)
 
 
 def risk_cost(policy: RoutePolicy, failure_ppm: int, paid_micro_yuan: int) -> int:

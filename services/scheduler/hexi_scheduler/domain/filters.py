@@ -84,15 +84,6 @@ def lease_of(offer: SiteOffer, demand: Demand, tenant_id: str, c: ClassOffer) ->
     return None
 
 
-def far_enough(site_id: str, demand: Demand, atlas: Atlas) -> bool:
-    """From the site of the first copy; a site that has not said where it stands is not."""
-    asked = demand.constraints
-    if not asked.distance_km_min:
-        return True
-    distance = atlas.distance_km(site_id, asked.distance_from_site_id)
-    return distance is not None and distance >= asked.distance_km_min
-
-
 def welcome(class_id: str, demand: Demand, around: Around) -> bool:
     """A class of the wished kind, and a domestic one where only those will do."""
     domestic = not demand.constraints.domestic_only or class_id.startswith(around.domestic)
@@ -115,7 +106,7 @@ def _standing_objections(offer: SiteOffer, demand: Demand, atlas: Atlas) -> Iter
         measured = latency_us(offer, asked.latency_region)
         if measured is None or measured > asked.latency_us_max:
             yield "latency"
-    if not far_enough(offer.site_id, demand, atlas):
+    if not atlas.is_far_enough(offer.site_id, asked):
         yield "distance"
 
 

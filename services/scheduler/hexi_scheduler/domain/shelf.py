@@ -10,15 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hexi_scheduler.domain.atlas import Atlas
-from hexi_scheduler.domain.cost import (
-    DATA_MICRO_YUAN_MAX,
-    PPM,
-    Stay,
-    burn_by_hour,
-    move_cost,
-    moves,
-)
-from hexi_scheduler.domain.filters import far_enough, latency_us
+from hexi_scheduler.domain.cost import PPM, Stay, burn_by_hour
+from hexi_scheduler.domain.data_cost import DATA_MICRO_YUAN_MAX, move_cost, moves
+from hexi_scheduler.domain.filters import latency_us
 from hexi_scheduler.domain.hours import HOURS
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer
 from hexi_scheduler.domain.ranking import RANK_BITS
@@ -165,7 +159,7 @@ class Shelf:
             fits &= (one_way_us != UNMEASURED) & (one_way_us <= wished.latency_us_max)
         if wished.distance_km_min:
             key = ("far", wished.distance_from_site_id, wished.distance_km_min)
-            fits &= self._where(key, lambda s: far_enough(s.site_id, demand, atlas))
+            fits &= self._where(key, lambda s: atlas.is_far_enough(s.site_id, wished))
 
     def _standing_keys(self, stay: Stay, policy: RoutePolicy) -> tuple[Ints, Ints]:
         key = ("keys", stay.hour, stay.hours)

@@ -49,9 +49,6 @@ class Templates(NamedTuple):
         return begun[-1].get(number) if begun else None
 
 
-NO_TEMPLATES = Templates()
-
-
 def filled(template: Template, said: Wishes, run_s: int, at_ms: int) -> Wishes:
     """What was said, and what the template says for the rest."""
     run_ms = run_s * 1_000

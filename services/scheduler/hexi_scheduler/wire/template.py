@@ -14,7 +14,7 @@ def number_of(name: str) -> int:
     return workload_pb2.Template.Value(f"TEMPLATE_{name.upper()}")
 
 
-def fill(spec: workload_pb2.WorkloadSpec, templates: Templates, at_ms: int) -> None:
+def fill(templates: Templates, spec: workload_pb2.WorkloadSpec, at_ms: int) -> None:
     """In place; a workload of no template stays as it is."""
     template = templates.at(spec.template, at_ms)
     if template is None:
