@@ -1,4 +1,4 @@
-"""The three requests a journal needs of the broker, and which answers mean: ask again."""
+"""The four requests a journal needs of the broker, and which answers mean: ask again."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
     for_code,
 )
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.structs import TopicPartition
@@ -37,6 +38,10 @@ REQUEST_TIMEOUT_MS = 10_000
 # Never used to end a transaction, since there are none; the broker wants a number.
 TRANSACTION_TIMEOUT_MS = 60_000
 ACKS_ALL = -1
+FETCH_WAIT_MAX_MS = 500
+FETCH_BYTES = 8 * 1024 * 1024
+FETCH_BYTES_ALL = 4 * FETCH_BYTES
+READ_UNCOMMITTED = 0
 
 TRANSIENT: tuple[type[BaseException], ...] = (
     ConcurrentTransactions,
@@ -61,6 +66,13 @@ class Answer(NamedTuple):
 
     error: type[BaseException]
     offset: int
+
+
+class Fetched(NamedTuple):
+    """What a fetch brought of one partition: record batches as they lie in the log."""
+
+    error: type[BaseException]
+    batches: bytes
 
 
 def is_transient(error: type[BaseException]) -> bool:
@@ -102,17 +114,43 @@ class BrokerLink:
         """One request per leader; every partition gets an answer, a lost one too."""
         by_leader: dict[int | None, list[tuple[int, bytes]]] = {}
         for partition, batch in batches.items():
-            leader = self._client.cluster.leader_for_partition(
-                TopicPartition(self._journal, partition)
-            )
-            by_leader.setdefault(leader, []).append((partition, batch))
+            by_leader.setdefault(self._leader(partition), []).append((partition, batch))
         parts = await asyncio.gather(*(self._ask(n, group) for n, group in by_leader.items()))
         return {partition: answer for part in parts for partition, answer in part.items()}
+
+    async def fetch(self, positions: Mapping[int, int]) -> dict[int, Fetched]:
+        """Read on at these offsets; one request per leader, and an answer for every partition."""
+        by_leader: dict[int | None, list[tuple[int, int, int]]] = {}
+        for partition, offset in positions.items():
+            where = (partition, offset, FETCH_BYTES)
+            by_leader.setdefault(self._leader(partition), []).append(where)
+        parts = await asyncio.gather(*(self._read(n, group) for n, group in by_leader.items()))
+        return {partition: found for part in parts for partition, found in part.items()}
 
     async def refresh(self, pause_s: float) -> None:
         """Learn who leads what, after a pause."""
         await asyncio.wait([asyncio.ensure_future(self._client.force_metadata_update())])
         await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=pause_s)
+
+    def _leader(self, partition: int) -> int | None:
+        leader: int | None = self._client.cluster.leader_for_partition(
+            TopicPartition(self._journal, partition)
+        )
+        return leader
+
+    async def _read(
+        self, leader: int | None, group: list[tuple[int, int, int]]
+    ) -> dict[int, Fetched]:
+        if leader is None or leader < 0:
+            return {p: Fetched(LeaderNotAvailableError, b"") for p, *_ in group}
+        asked = [(self._journal, group)]
+        request = FetchRequest(FETCH_WAIT_MAX_MS, 1, FETCH_BYTES_ALL, READ_UNCOMMITTED, asked)
+        try:
+            answer = await self._client.send(leader, request)
+        except KafkaError as error:
+            return {p: Fetched(type(error), b"") for p, *_ in group}
+        rows = [row for _, partitions in answer.topics for row in partitions]
+        return {row[0]: Fetched(for_code(row[1]), row[-1] or b"") for row in rows}
 
     async def _ask(self, leader: int | None, group: list[tuple[int, bytes]]) -> dict[int, Answer]:
         if leader is None or leader < 0:
