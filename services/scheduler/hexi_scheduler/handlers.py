@@ -43,6 +43,15 @@ class Desk:
     fill: Fill = leave_as_it_is
 
 
+def is_known(desk: Desk, request: scheduler_service_pb2.SubmitWorkloadsRequest) -> bool:
+    """The same key came before: its answer is given again, whatever has changed since."""
+    return desk.workloads.get(f"{_batch_id(request)}:0") is not None
+
+
+def _batch_id(request: scheduler_service_pb2.SubmitWorkloadsRequest) -> str:
+    return ids.derive("workloads", request.tenant_id, request.idempotency_key)
+
+
 async def submit(
     desk: Desk, request: scheduler_service_pb2.SubmitWorkloadsRequest, traceparent: str
 ) -> list[str]:
@@ -55,7 +64,7 @@ async def submit(
     if desk.workloads.undecided + len(request.workloads) > UNDECIDED_MAX:
         raise ResourceExhausted("ROUTE is behind: too much is undecided", RETRY_AFTER_MS)
     now_ms = desk.clock.now_ms()
-    batch = ids.derive("workloads", request.tenant_id, request.idempotency_key)
+    batch = _batch_id(request)
     workloads = [
         workload_pb2.Workload(
             workload_id=f"{batch}:{index}",

@@ -22,6 +22,12 @@ OUTPUT_BYTES_MAX = 65_536
 LIST_MAX = 64
 LATENCY_US_MAX = 10_000_000
 PRICE_MAX = 10**15
+BYTES_MAX = 2**60
+SPEC_BYTES_MAX = 256 * 1_024
+EARTH_KM = 20_037
+MOUNTS_MAX = 16
+PATH_MAX = 1_024
+WHOLE_MILLI = 1_000
 TEMPLATES = frozenset(workload_pb2.Template.values())
 RUN_STATES = frozenset(place_pb2.RunState.values()) - {place_pb2.RUN_STATE_UNSPECIFIED}
 CLOCK_MS_MAX = 2**53
@@ -59,9 +65,43 @@ def _check_spec(found: Violations, at: str, spec: workload_pb2.WorkloadSpec) -> 
     found.bounded(f"{at}.price_micro_yuan_max", spec.price_micro_yuan_max, 0, PRICE_MAX)
     if spec.lease_id:
         found.identifier(f"{at}.lease_id", spec.lease_id)
+    found.require(spec.ByteSize() <= SPEC_BYTES_MAX, at, f"expected at most {SPEC_BYTES_MAX} bytes")
+    _check_times(found, at, spec)
+    _check_data(found, at, spec)
     _check_resources(found, f"{at}.resources", spec.resources)
     _check_constraints(found, f"{at}.constraints", spec.constraints)
     _check_command(found, f"{at}.command", spec.command)
+
+
+def _check_times(found: Violations, at: str, spec: workload_pb2.WorkloadSpec) -> None:
+    found.bounded(f"{at}.deadline_ms", spec.deadline_ms, 0, CLOCK_MS_MAX)
+    found.bounded(f"{at}.not_before_ms", spec.not_before_ms, 0, CLOCK_MS_MAX)
+    found.bounded(f"{at}.checkpoint_interval_s", spec.checkpoint_interval_s, 0, DURATION_S_MAX)
+    found.require(
+        not spec.duration_s_max or spec.duration_s <= spec.duration_s_max,
+        f"{at}.duration_s",
+        "expected no more than duration_s_max, after which it is ended",
+    )
+    found.require(
+        not spec.deadline_ms or spec.not_before_ms + spec.duration_s * 1_000 <= spec.deadline_ms,
+        f"{at}.deadline_ms",
+        "expected room for the run between not_before_ms and deadline_ms",
+    )
+
+
+def _check_data(found: Violations, at: str, spec: workload_pb2.WorkloadSpec) -> None:
+    found.bounded(f"{at}.inputs", len(spec.inputs), 0, LIST_MAX)
+    for index, lying in enumerate(spec.inputs[:LIST_MAX]):
+        found.identifier(f"{at}.inputs[{index}].site_id", lying.site_id)
+        found.bounded(f"{at}.inputs[{index}].bytes", lying.bytes, 1, BYTES_MAX)
+    found.bounded(f"{at}.output_bytes", spec.output_bytes, 0, BYTES_MAX)
+    if spec.output_site_id:
+        found.identifier(f"{at}.output_site_id", spec.output_site_id)
+    found.require(
+        bool(spec.output_bytes) == bool(spec.output_site_id),
+        f"{at}.output_site_id",
+        "bytes to be moved have a site to go to, and the other way round",
+    )
 
 
 def _check_resources(found: Violations, at: str, asked: common_pb2.Resources) -> None:
@@ -74,6 +114,11 @@ def _check_resources(found: Violations, at: str, asked: common_pb2.Resources) ->
         bool(asked.accelerators) or not wants,
         f"{at}.accelerators",
         "expected at least 1 where a share or a model of accelerators is asked",
+    )
+    found.require(
+        asked.accelerators <= 1 or asked.accelerator_milli in (0, WHOLE_MILLI),
+        f"{at}.accelerator_milli",
+        "expected a share of one accelerator, or several whole ones",
     )
     _check_names(found, f"{at}.accelerator_models", asked.accelerator_models)
 
@@ -88,10 +133,29 @@ def _check_constraints(found: Violations, at: str, asked: workload_pb2.Constrain
         f"{at}.latency_region",
         "a latency objective names both a region and a bound",
     )
-    for field in ("latency_region", "executor"):
+    for field in ("latency_region", "executor", "anti_affinity_group", "distance_from_site_id"):
         value = getattr(asked, field)
         if value:
             found.identifier(f"{at}.{field}", value)
+    for field in ("replicas_per_server_max", "replicas_per_rack_max", "replicas_per_feed_max"):
+        found.bounded(f"{at}.{field}", getattr(asked, field), 0, REPLICAS_MAX)
+    _check_distance(found, at, asked)
+
+
+def _check_distance(found: Violations, at: str, asked: workload_pb2.Constraints) -> None:
+    found.bounded(f"{at}.distance_km_min", asked.distance_km_min, 0, EARTH_KM)
+    if not asked.distance_km_min:
+        return
+    found.require(
+        bool(asked.distance_from_site_id),
+        f"{at}.distance_from_site_id",
+        "a distance names the site that keeps the first copy",
+    )
+    found.require(
+        set(asked.site_ids) != {asked.distance_from_site_id},
+        f"{at}.site_ids",
+        "expected another site than the one it must be far from",
+    )
 
 
 def _check_names(found: Violations, at: str, names: Sequence[str]) -> None:
@@ -115,6 +179,23 @@ def _check_command(found: Violations, at: str, asked: workload_pb2.Command) -> N
         _check_text(found, f"{at}.environment[{name[:40]}]", value)
     if asked.argv:
         found.require(bool(asked.argv[0]), f"{at}.argv[0]", "expected a program")
+    found.text(f"{at}.image", asked.image, PATH_MAX, 0)
+    _check_path(found, f"{at}.working_directory", asked.working_directory)
+    found.bounded(f"{at}.mounts", len(asked.mounts), 0, MOUNTS_MAX)
+    targets: set[str] = set()
+    for index, mount in enumerate(asked.mounts[:MOUNTS_MAX]):
+        found.identifier(f"{at}.mounts[{index}].source", mount.source)
+        target = f"{at}.mounts[{index}].target"
+        found.require(bool(mount.target), target, "expected a path")
+        _check_path(found, target, mount.target)
+        found.require(mount.target not in targets, target, "expected each target once")
+        targets.add(mount.target)
+
+
+def _check_path(found: Violations, at: str, path: str) -> None:
+    found.text(at, path, PATH_MAX, 0)
+    plain = path.startswith("/") and "\0" not in path and ".." not in path.split("/")
+    found.require(not path or plain, at, "expected an absolute path without '..'")
 
 
 def _check_text(found: Violations, at: str, value: str) -> None:

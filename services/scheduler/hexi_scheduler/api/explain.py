@@ -41,6 +41,11 @@ class Explainer:
         self._sites, self._copy = sites, copy
         self._reader = WorkloadReader()
 
+    @property
+    def domestic(self) -> tuple[str, ...]:
+        """How the names of domestic classes begin, by the policy in force."""
+        return self._board.policy.domestic_classes
+
     def explain(self, view: pb.WorkloadView, at_ms: int) -> pb.ExplainWorkloadResponse:
         """The state in a sentence, what was recorded, and what can be found out now."""
         self._catch_up(at_ms)

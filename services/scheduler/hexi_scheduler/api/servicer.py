@@ -17,6 +17,7 @@ from hexi_kit.rpc.validate import Violations
 from hexi_scheduler import handlers, wire_api
 from hexi_scheduler.api import operate
 from hexi_scheduler.api.explain import Explainer
+from hexi_scheduler.api.plausible import check_plausible
 from hexi_scheduler.ports import OrderFeed, SiteStates
 
 PAGE_SIZE_MAX = 1_000
@@ -41,6 +42,9 @@ class SchedulerServicer(pb_grpc.SchedulerServiceServicer):
     ) -> pb.SubmitWorkloadsResponse:
         wire_api.check_submission(request)
         self._own_tenant(request.tenant_id)
+        if not handlers.is_known(self._desk, request):
+            now_ms, domestic = self._desk.clock.now_ms(), self._explainer.domestic
+            check_plausible(request, self._sites.offers(), domestic, now_ms)
         names = await handlers.submit(self._desk, request, tracing.current_traceparent())
         return pb.SubmitWorkloadsResponse(workload_ids=names)
 
