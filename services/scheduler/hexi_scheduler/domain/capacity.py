@@ -8,7 +8,18 @@ from typing import NamedTuple
 import numpy as np
 
 from hexi_scheduler.domain.facts import Condition, Server
-from hexi_scheduler.domain.packing.columns import BLOCK, Int32s, blank
+from hexi_scheduler.domain.packing.columns import (
+    BLOCK,
+    CPU,
+    CPU_TOTAL,
+    DEVICES,
+    LAST,
+    MEMORY,
+    SERVER,
+    SHUT,
+    TURN,
+    blank,
+)
 from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.pool import Free, Pool
 from hexi_scheduler.domain.workload import WHOLE, Resources
@@ -56,27 +67,33 @@ class Capacity:
         self.changes = 0
         self.board: object = None  # what a policy keeps per slot
         self._out: dict[Condition, frozenset[int]] = {}
-        self._pool_of: list[Pool] = []
-        slots = np.zeros(len(servers), np.int32)
+        # Single numbers are read and written through a view: several times faster than by numpy.
+        self._cells = self.columns.cells.reshape(-1).data
+        self._width = self.columns.cells.shape[1]
+        self._log, self._log_mask = self.columns.log.data, len(self.columns.log) - 1
+        first = np.zeros(len(servers), np.int64)
         start = 0
         for number, kind in enumerate(order):
-            start = self._settle(number, kind, members[kind], slots, start)
+            first[members[kind]] = (start + np.arange(len(members[kind]))) * self._width
+            start = self._settle(number, kind, members[kind], start)
+        self._first = first.data  # of each server's cells
         self._pool_of = [self.pools[server.class_id, server.executor] for server in servers]
-        self._view(slots)
 
     def free(self, server: int) -> Free:
-        slot = self._slots[server]
-        return self._cpu[slot], self._memory[slot], tuple(sorted(self._devices_of(slot)))
+        cell = self._first[server]
+        cpu, memory = self._cells[cell + CPU], self._cells[cell + MEMORY]
+        return cpu, memory, tuple(sorted(self.devices(server)))
 
     def devices(self, server: int) -> list[int]:
         """Free milli of each device, by its number."""
-        return self._devices_of(self._slots[server])
+        cell = self._first[server]
+        return [m for m in self._cells[cell + DEVICES : cell + self._width] if m >= 0]
+
+    def server_at(self, slot: int) -> int:
+        return self._cells[slot * self._width + SERVER]
 
     def pool(self, server: int) -> Pool:
         return self._pool_of[server]
-
-    def slot(self, server: int) -> int:
-        return self._slots[server]
 
     def bar(self, condition: Condition, servers: Iterable[int]) -> None:
         """Exactly these servers are out for this condition from now on."""
@@ -85,28 +102,28 @@ class Capacity:
         now = frozenset(server for server in servers if server < len(self.servers))
         self._out[condition] = now
         for server in sorted(before ^ now):
-            slot = self._slots[server]
-            barred = self._shut[slot] ^ bit
-            if not self._shut[slot]:
+            cell = self._first[server]
+            before_bits = self._cells[cell + SHUT]
+            bits = self._cells[cell + SHUT] = before_bits ^ bit
+            if not before_bits:
                 self._pool_of[server].count(-1, self.free(server))
-            elif not barred:
+            elif not bits:
                 self._pool_of[server].count(1, self.free(server))
-            self._shut[slot] = barred
-            self._changed(slot)
+            self._changed(cell)
 
     def barred(self, server: int) -> bool:
-        return bool(self._shut[self._slots[server]])
+        return bool(self._cells[self._first[server] + SHUT])
 
     def fits(self, allocation: Allocation, asked: Resources) -> bool:
         """The allocation can be taken on these very devices."""
         server, devices, milli = allocation
         if not self.knows(server):
             return False
-        slot = self._slots[server]
-        free = self._devices_of(slot)
+        cpu, memory, _ = self.free(server)
+        free = self.devices(server)
         return (
-            self._cpu[slot] >= asked.cpu_milli
-            and self._memory[slot] >= asked.memory_mib
+            cpu >= asked.cpu_milli
+            and memory >= asked.memory_mib
             and all(device < len(free) and free[device] >= milli for device in devices)
         )
 
@@ -121,54 +138,38 @@ class Capacity:
 
     def _move(self, allocation: Allocation, asked: Resources, sign: int) -> None:
         server, devices, milli = allocation
-        slot = self._slots[server]
+        cells, cell = self._cells, self._first[server]
         cpu, memory = sign * asked.cpu_milli, sign * asked.memory_mib
-        self._cpu[slot] += cpu
-        self._memory[slot] += memory
-        if devices:
-            free, first = self._devices, slot * self._width
-            for device in devices:
-                free[first + device] += sign * milli
-        if not self._shut[slot]:
+        cells[cell + CPU] += cpu
+        cells[cell + MEMORY] += memory
+        for device in devices:
+            cells[cell + DEVICES + device] += sign * milli
+        if not cells[cell + SHUT]:
             pool = self._pool_of[server]
             pool.cpu_milli += cpu
             pool.memory_mib += memory
             pool.device_milli += sign * milli * len(devices)
-        self._changed(slot)
+        self._changed(cell)
 
-    def _changed(self, slot: int) -> None:
-        self._log[self.changes & self._log_mask] = slot
+    def _changed(self, cell: int) -> None:
+        self._log[self.changes & self._log_mask] = cell // self._width
+        self._cells[cell + LAST] = self.changes & TURN
         self.changes += 1
 
-    def _devices_of(self, slot: int) -> list[int]:
-        first = slot * self._width
-        return [m for m in self._devices[first : first + self._width] if m >= 0]
-
-    def _settle(
-        self, number: int, kind: Kind, members: list[int], slots: Int32s, start: int
-    ) -> int:
+    def _settle(self, number: int, kind: Kind, members: list[int], start: int) -> int:
         """Give the servers of a pool their slots; the first slot of the next pool."""
-        c, servers = self.columns, [self.servers[index] for index in members]
         own = slice(start, start + len(members))
-        slots[members] = np.arange(own.start, own.stop)
-        c.server_of[own] = members
-        c.cpu_milli[own] = c.cpu_total[own] = [server.cpu_milli for server in servers]
-        c.memory_mib[own] = [server.memory_mib for server in servers]
+        cells, servers = self.columns.cells[own], [self.servers[index] for index in members]
+        cells[:, SERVER] = members
+        cells[:, CPU] = cells[:, CPU_TOTAL] = [server.cpu_milli for server in servers]
+        cells[:, MEMORY] = [server.memory_mib for server in servers]
         counts = np.array([server.accelerators for server in servers])
-        c.devices[own] = np.where(np.arange(c.devices.shape[1]) < counts[:, None], WHOLE, -1)
-        c.shut[own] = 0
-        pool = self.pools[kind] = Pool(number, kind, c, own)
+        devices = np.arange(self.columns.devices_max) < counts[:, None]
+        cells[:, DEVICES:] = np.where(devices, WHOLE, -1)
+        cells[:, SHUT] = 0
+        pool = self.pools[kind] = Pool(number, kind, self.columns, own)
         pool.servers = len(members)
-        pool.cpu_milli = int(c.cpu_milli[own].sum())
-        pool.memory_mib = int(c.memory_mib[own].sum(dtype=np.int64))
+        pool.cpu_milli = int(cells[:, CPU].sum(dtype=np.int64))
+        pool.memory_mib = int(cells[:, MEMORY].sum(dtype=np.int64))
         pool.device_milli = int(counts.sum()) * WHOLE
         return start + -(-len(members) // BLOCK) * BLOCK
-
-    def _view(self, slots: Int32s) -> None:
-        # Single numbers are read and written through views: several times faster than by numpy.
-        c = self.columns
-        self._slots = slots.data
-        self._cpu, self._memory = c.cpu_milli.data, c.memory_mib.data
-        self._devices, self._width = c.devices.reshape(-1).data, c.devices.shape[1]
-        self._shut, self._log = c.shut.data, c.log.data
-        self._log_mask = len(c.log) - 1

@@ -32,7 +32,7 @@ def find_room(
         lease = site.drawable(demand, workload.tenant_id, at_ms)
         for price, class_id, pool in site.choices(demand):
             if lease is not None and lease.class_id == class_id:
-                found = _fit(site, [pool], demand, policy, bounds)
+                found = _fit(site, (pool,), demand, policy, bounds)
                 if found:
                     tariff = Tariff(price, lease.lease_id, lease.price_micro_yuan, lease.end_ms)
                     return Room(found, class_id, tariff)
@@ -45,7 +45,7 @@ def find_room(
 
 def _tiers(
     site: Site, workload: Workload, at_ms: int, policy: Policy, bounds: Bounds
-) -> Iterator[tuple[int, list[Pool]]]:
+) -> Iterator[tuple[int, tuple[Pool, ...]]]:
     """Pools of one price, cheapest first; a dearer one is asked when no cheaper one has room."""
     demand = workload.demand
     ceiling, executor = demand.price_micro_yuan_max, demand.constraints.executor
@@ -60,29 +60,29 @@ def _tiers(
             if held and pool.units_free() - demand.units < held:
                 continue
         if tier and price != at_price:
-            yield at_price, tier
+            yield at_price, tuple(tier)
             tier = []
         tier.append(pool)
         at_price = price
     if tier:
-        yield at_price, tier
+        yield at_price, tuple(tier)
     if policy.rules.lends_cpu and not demand.resources.accelerators:
         yield from _lent(site, workload, until_ms, policy)
 
 
 def _lent(
     site: Site, workload: Workload, until_ms: int, policy: Policy
-) -> Iterator[tuple[int, list[Pool]]]:
+) -> Iterator[tuple[int, tuple[Pool, ...]]]:
     """Servers with accelerators, for work without, at the price of general ones."""
     ceiling, executor = workload.demand.price_micro_yuan_max, workload.demand.constraints.executor
     price = site.facts.price_of(GENERAL) if site.facts else 0
-    lent = [
+    lent = tuple(
         pool
         for (class_id, of), pool in site.capacity.pools.items()
         if of == executor
         and class_id not in (GENERAL, *policy.rules.lends_not)
         and not (site.reservations and held_for(site, class_id, executor, until_ms))
-    ]
+    )
     if lent and not (ceiling and price > ceiling):
         yield price, lent
 
@@ -94,7 +94,7 @@ def _class_of(site: Site, found: tuple[Allocation, ...], demand: Demand) -> str:
 
 
 def _fit(
-    site: Site, pools: list[Pool], demand: Demand, policy: Policy, bounds: Bounds
+    site: Site, pools: tuple[Pool, ...], demand: Demand, policy: Policy, bounds: Bounds
 ) -> tuple[Allocation, ...] | None:
     asked, capacity, spread = demand.resources, site.capacity, bounds.spread()
     allowed = spread.allowed if spread else bounds.allowed
@@ -112,12 +112,12 @@ def _fit(
             spread.take(found.server)
         if len(taken) == demand.replicas:
             break
-        found = policy.choose(capacity, site.mix, [pool], asked, allowed)
+        found = policy.choose(capacity, site.mix, (pool,), asked, allowed)
     for allocation in reversed(taken):
         capacity.give(allocation, asked)
     if len(taken) == demand.replicas:
         return tuple(taken)
-    others = [other for other in pools if other is not pool]
+    others = tuple(other for other in pools if other is not pool)
     return _fit(site, others, demand, policy, bounds) if others else None
 
 

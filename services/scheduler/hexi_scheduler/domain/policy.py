@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hexi_scheduler.domain.capacity import Capacity
+from hexi_scheduler.domain.packing.columns import CPU, DEVICES, MEMORY, SERVER, SHUT
 from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.packing.rules import NO_LEARNING, PackingRules
 from hexi_scheduler.domain.placement import Allocation
@@ -27,7 +27,7 @@ class Policy(Protocol):
         self,
         capacity: Capacity,
         mix: MixLearned | None,
-        pools: Sequence[Pool],
+        pools: tuple[Pool, ...],
         asked: Resources,
         allowed: Allowed = None,
     ) -> Allocation | None: ...
@@ -43,7 +43,7 @@ class Packing:
         self,
         capacity: Capacity,
         mix: MixLearned | None,
-        pools: Sequence[Pool],
+        pools: tuple[Pool, ...],
         asked: Resources,
         allowed: Allowed = None,
     ) -> Allocation | None:
@@ -68,7 +68,7 @@ class BestFit:
         self,
         capacity: Capacity,
         mix: MixLearned | None,
-        pools: Sequence[Pool],
+        pools: tuple[Pool, ...],
         asked: Resources,
         allowed: Allowed = None,
     ) -> Allocation | None:
@@ -80,28 +80,27 @@ class BestFit:
 
 
 def _best_fit(capacity: Capacity, pool: Pool, asked: Resources, allowed: Allowed) -> int | None:
-    c, share = capacity.columns, asked.device_milli
-    devices = c.devices[pool.slots]
-    fits = (c.shut[pool.slots] == 0) & (c.cpu_milli[pool.slots] >= asked.cpu_milli)
-    fits &= c.memory_mib[pool.slots] >= asked.memory_mib
-    fits &= (devices >= share).sum(axis=1) >= asked.accelerators
+    cells, share = capacity.columns.cells[pool.slots], asked.device_milli
+    fits = (cells[:, SHUT] == 0) & (cells[:, CPU] >= asked.cpu_milli)
+    fits &= cells[:, MEMORY] >= asked.memory_mib
+    fits &= (cells[:, DEVICES:] >= share).sum(axis=1) >= asked.accelerators
     if allowed is not None:
-        fits &= allowed[c.server_of[pool.slots]]
-    slots = np.flatnonzero(fits)
-    if not len(slots):
+        fits &= allowed[cells[:, SERVER]]
+    cells = cells[fits]
+    if not len(cells):
         return None
-    free = np.sort(np.where(devices[slots] < 0, WHOLE + 1, devices[slots]), axis=1)
+    devices = cells[:, DEVICES:]
+    free = np.sort(np.where(devices < 0, WHOLE + 1, devices), axis=1)
     free[free > WHOLE] = -1
     wholes = (free == WHOLE).sum(axis=1)
     broken = np.where(free < WHOLE, free, 0).max(axis=1, initial=0)
-    slots += pool.slots.start
     level = [wholes, broken]
     if asked.accelerators and share < WHOLE:
         # A share goes to a device that is broken already before it breaks a whole one.
         unbroken = broken < share
         level = [unbroken, np.where(unbroken, wholes, broken), np.where(unbroken, broken, wholes)]
-    keys = [*level, c.cpu_milli[slots], c.memory_mib[slots], *free.T, c.server_of[slots]]
-    return int(c.server_of[slots[np.lexsort(keys[::-1])[0]]])
+    keys = [*level, cells[:, CPU], cells[:, MEMORY], *free.T, cells[:, SERVER]]
+    return int(cells[np.lexsort(keys[::-1])[0], SERVER])
 
 
 def _devices_for(

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hexi_scheduler.domain.packing.columns import Columns
+from hexi_scheduler.domain.packing.columns import CPU, DEVICES, MEMORY, SHUT, Columns, Int32s
 from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, GENERAL, WHOLE, Resources
 
 Free = tuple[int, int, tuple[int, ...]]  # cpu milli, memory MiB, free milli per device, sorted
@@ -34,48 +33,40 @@ class Pool:
 
     def states(self) -> Iterator[tuple[Free, int]]:
         """Every state of free capacity and how many servers are in it."""
-        c, slots = self._columns, self._open()
-        free = zip(
-            c.cpu_milli[slots].tolist(),
-            c.memory_mib[slots].tolist(),
-            c.devices[slots].tolist(),
-            strict=True,
-        )
         states = Counter(
-            (cpu, memory, tuple(sorted(m for m in devices if m >= 0)))
-            for cpu, memory, devices in free
+            (row[CPU], row[MEMORY], tuple(sorted(m for m in row[DEVICES:] if m >= 0)))
+            for row in self._open().tolist()
         )
         yield from states.items()
 
     def most(self) -> tuple[int, int]:
         """The most vCPU and the most memory that one server has free."""
-        c, slots = self._columns, self._open()
-        cpu, memory = c.cpu_milli[slots], c.memory_mib[slots]
-        return int(cpu.max(initial=0)), int(memory.max(initial=0))
+        cells = self._open()
+        return int(cells[:, CPU].max(initial=0)), int(cells[:, MEMORY].max(initial=0))
 
     def with_wholes(self, most: int) -> tuple[int, ...]:
         """How many servers have at least 1, 2 … `most` wholly free devices."""
-        wholes = (self._columns.devices[self._open()] == WHOLE).sum(axis=1)
+        wholes = (self._open()[:, DEVICES:] == WHOLE).sum(axis=1)
         exactly = np.bincount(wholes, minlength=most + 1)
         return tuple(exactly[::-1].cumsum()[::-1][1 : most + 1].tolist())
 
     def units_free(self) -> int:
         """Wholly free devices, or whole vCPUs: what is left over on two servers is not a unit."""
-        c, slots = self._columns, self._open()
+        cells = self._open()
         if self.kind[0] == GENERAL:
-            return int((c.cpu_milli[slots] // CPU_MILLI_PER_UNIT).sum())
-        return int(np.count_nonzero(c.devices[slots] == WHOLE))
+            return int((cells[:, CPU] // CPU_MILLI_PER_UNIT).sum())
+        return int(np.count_nonzero(cells[:, DEVICES:] == WHOLE))
 
     def short_of(self, asked: Resources) -> tuple[int, int, int, int]:
         """Servers that lack devices, else vCPU, else memory, and those with room."""
-        c, slots = self._columns, self._open()
-        devices = (c.devices[slots] >= asked.device_milli).sum(axis=1) >= asked.accelerators
-        cpu = devices & (c.cpu_milli[slots] >= asked.cpu_milli)
-        room = cpu & (c.memory_mib[slots] >= asked.memory_mib)
-        counts = [len(slots), *(int(np.count_nonzero(who)) for who in (devices, cpu, room))]
+        cells = self._open()
+        devices = (cells[:, DEVICES:] >= asked.device_milli).sum(axis=1) >= asked.accelerators
+        cpu = devices & (cells[:, CPU] >= asked.cpu_milli)
+        room = cpu & (cells[:, MEMORY] >= asked.memory_mib)
+        counts = [len(cells), *(int(np.count_nonzero(who)) for who in (devices, cpu, room))]
         return counts[0] - counts[1], counts[1] - counts[2], counts[2] - counts[3], counts[3]
 
-    def _open(self) -> NDArray[np.intp]:
-        """Slots of servers in service."""
-        shut = self._columns.shut[self.slots]
-        return np.flatnonzero(shut == 0) + self.slots.start
+    def _open(self) -> Int32s:
+        """Cells of servers in service."""
+        cells = self._columns.cells[self.slots]
+        return cells if self.servers == len(cells) else cells[cells[:, SHUT] == 0]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.packing.columns import BLOCK
-from hexi_scheduler.domain.packing.kernel import Choices, Query, Row, find
+from hexi_scheduler.domain.packing.kernel import Q_BEGIN, Q_END, find
 from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.packing.tables import prices_of, tables_of
@@ -18,20 +18,29 @@ from hexi_scheduler.domain.pool import Pool
 from hexi_scheduler.domain.workload import Resources
 
 ROWS_MAX = 256
+PLANS_MAX = 8_192
 EVERYWHERE: NDArray[np.bool_] = np.zeros(0, np.bool_)
 DEVICES_OF = [tuple(d for d in range(8) if bits >> d & 1) for bits in range(256)]
 
-RowKey = tuple[int, int, int]
+Shape = tuple[int, int, int]  # vCPU, devices, milli
 
 
-class _Shelf:
-    """A row and how far it has followed the log."""
+class _Row:
+    """What one shape costs on each slot, and how far that has followed the log."""
 
-    __slots__ = ("row", "seen")
+    __slots__ = ("costs", "seen")
 
     def __init__(self, slots: int) -> None:
-        self.row = Row(np.empty(slots, np.int32), np.empty(slots // BLOCK, np.int32))
+        self.costs = np.empty(slots + slots // BLOCK, np.int32)
         self.seen = -1
+
+
+class _Plan(NamedTuple):
+    """A query as the kernel takes it, made once for what is asked of which pools."""
+
+    row: _Row
+    query: NDArray[np.int64]
+    numbers: memoryview
 
 
 class Board:
@@ -46,8 +55,8 @@ class Board:
         self._capacity = capacity
         self._tables = tables_of(capacity, rules, mix)
         self._prices = prices_of(capacity, mix)
-        self._rows: dict[RowKey, _Shelf] = {}
-        self._choices: dict[tuple[RowKey, tuple[int, ...]], Choices] = {}
+        self._rows: dict[Shape, _Row] = {}
+        self._plans: dict[tuple[Resources, tuple[Pool, ...]], _Plan] = {}
 
     def follows(self, rules: PackingRules, mix: MixLearned | None) -> bool:
         """Whether it is good for this mix as well; prices alone are easily changed."""
@@ -57,56 +66,52 @@ class Board:
         if rules is not self._rules or mix is None or mix.generation != known:
             return False
         self._mix, self._prices = mix, prices_of(self._capacity, mix)
-        self._choices.clear()
+        self._plans.clear()
         return True
 
     def choose(
-        self, pools: Sequence[Pool], asked: Resources, allowed: NDArray[np.bool_] | None
+        self, pools: tuple[Pool, ...], asked: Resources, allowed: NDArray[np.bool_] | None
     ) -> Allocation | None:
         """The server of these pools that costs least, then of the lowest index."""
-        capacity = self._capacity
-        if not pools:
-            return None
-        key = (asked.cpu_milli, asked.accelerators, asked.device_milli)
-        shelf = self._rows.get(key) or self._shelf(key)
+        plan = self._plans.get((asked, pools))
+        if plan is None:
+            plan = self._plan(asked, pools)
+        capacity, (row, query, numbers) = self._capacity, plan
+        cells, log = capacity.columns
         changes = capacity.changes
-        begin = shelf.seen
-        if changes - begin > len(capacity.columns.log):
-            begin = -1
-        query = Query(asked.cpu_milli, asked.memory_mib, *key[1:], begin, changes)
-        among = self._among(key, pools)
-        if allowed is not None:
-            among = among._replace(allowed=allowed)
-        slot, bits = find(capacity.columns, self._tables, shelf.row, query, among)
-        shelf.seen = changes
+        numbers[Q_BEGIN] = row.seen if changes - row.seen <= len(log) else -1
+        numbers[Q_END] = changes
+        everywhere = EVERYWHERE if allowed is None else allowed
+        slot, bits = find(cells, log, self._tables, row.costs, query, everywhere)
+        row.seen = changes
         if slot < 0:
             return None
-        server = int(capacity.columns.server_of[slot])
+        server = capacity.server_at(slot)
         if not bits:
             return Allocation(server, (), 0)
         devices = DEVICES_OF[bits] if bits < len(DEVICES_OF) else _devices(bits)
         return Allocation(server, devices, asked.device_milli)
 
-    def _shelf(self, key: RowKey) -> _Shelf:
-        if len(self._rows) >= ROWS_MAX:
-            del self._rows[min(self._rows, key=lambda known: self._rows[known].seen)]
-        made = self._rows[key] = _Shelf(len(self._capacity.columns.cpu_milli))
-        return made
+    def _plan(self, asked: Resources, pools: tuple[Pool, ...]) -> _Plan:
+        if len(self._plans) >= PLANS_MAX:
+            self._plans.clear()
+        shape = (asked.cpu_milli, asked.accelerators, asked.device_milli)
+        numbers = [shape[0], asked.memory_mib, *shape[1:], 0, 0]
+        for pool in pools:
+            device, cpu = self._prices[pool.number]
+            price = shape[0] * cpu + shape[1] * shape[2] * device
+            numbers += [pool.slots.start // BLOCK, -(-pool.slots.stop // BLOCK), price]
+        query = np.array(numbers, np.int64)
+        plan = self._plans[asked, pools] = _Plan(self._row(shape), query, query.data)
+        return plan
 
-    def _among(self, key: RowKey, pools: Sequence[Pool]) -> Choices:
-        name = (key, tuple([pool.number for pool in pools]))
-        found = self._choices.get(name)
+    def _row(self, shape: Shape) -> _Row:
+        found = self._rows.get(shape)
         if found is None:
-            if len(self._choices) >= 8 * ROWS_MAX:
-                self._choices.clear()
-            cpu, devices = key[0], key[1] * key[2]
-            prices = [self._prices[pool.number] for pool in pools]
-            found = self._choices[name] = Choices(
-                np.array([pool.slots.start // BLOCK for pool in pools], np.int64),
-                np.array([-(-pool.slots.stop // BLOCK) for pool in pools], np.int64),
-                np.array([cpu * c + devices * d for d, c in prices], np.int64),
-                EVERYWHERE,
-            )
+            if len(self._rows) >= ROWS_MAX:
+                del self._rows[min(self._rows, key=lambda known: self._rows[known].seen)]
+                self._plans.clear()
+            found = self._rows[shape] = _Row(self._capacity.columns.slots)
         return found
 
 

@@ -1,4 +1,4 @@
-"""Free capacity of a site's servers as columns, cut into blocks of one pool each."""
+"""Free capacity of a site's servers as rows of one table, cut into blocks of one pool each."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from numpy.typing import NDArray
 
 BLOCK = 128
 LOG_MIN = 1_024
+# Columns of the cells; from DEVICES on, the free milli of each device, -1 where there is none.
+CPU, MEMORY, SHUT, SERVER, CPU_TOTAL, POOL, LAST, DEVICES = range(8)
+EMPTY = 1 << 30  # the reason why a slot without a server is shut
+TURN = (1 << 31) - 1  # changes are counted up to here, then from 0
 
-Int16s = NDArray[np.int16]
 Int32s = NDArray[np.int32]
 
 
 class Columns(NamedTuple):
-    """Indexed by slot; a pool's slots are consecutive, in the order of its servers' indices.
+    """Cells by slot and column; a pool's slots are consecutive, in the order of its servers.
 
-    `log` is a ring of slots that changed, by which a board catches up. An empty slot is shut.
+    SHUT has one bit a reason. `log` is a ring of slots that changed, by which a board catches up;
+    LAST is the number of a slot's newest change. All of a server lies together in memory.
     """
 
-    cpu_milli: Int32s
-    memory_mib: Int32s
-    devices: Int16s  # [slot, device]: free milli, -1 where there is none
-    shut: Int32s  # one bit a reason
-    server_of: Int32s
-    cpu_total: Int32s
-    pool_of: Int32s  # of each block
+    cells: Int32s
     log: Int32s
 
+    @property
+    def slots(self) -> int:
+        return len(self.cells)
 
-EMPTY = 1 << 30
+    @property
+    def devices_max(self) -> int:
+        return self.cells.shape[1] - DEVICES
 
 
 def blank(sizes: list[int], devices: int) -> Columns:
@@ -40,13 +43,9 @@ def blank(sizes: list[int], devices: int) -> Columns:
     log = LOG_MIN
     while log < slots:
         log *= 2
-    return Columns(
-        np.zeros(slots, np.int32),
-        np.zeros(slots, np.int32),
-        np.full((slots, max(1, devices)), -1, np.int16),
-        np.full(slots, EMPTY, np.int32),
-        np.full(slots, -1, np.int32),
-        np.zeros(slots, np.int32),
-        np.repeat(np.arange(len(sizes), dtype=np.int32), blocks),
-        np.zeros(log, np.int32),
-    )
+    cells = np.zeros((slots, DEVICES + max(1, devices)), np.int32)
+    cells[:, SHUT] = EMPTY
+    cells[:, [SERVER, LAST]] = -1
+    cells[:, DEVICES:] = -1
+    cells[:, POOL] = np.repeat(np.arange(len(sizes)), np.array(blocks, np.int64) * BLOCK)
+    return Columns(cells, np.zeros(log, np.int32))

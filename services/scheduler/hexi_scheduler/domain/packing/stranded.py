@@ -10,6 +10,7 @@ from scipy.special import ndtr
 
 from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.packing.bids import accepts
+from hexi_scheduler.domain.packing.columns import CPU_TOTAL
 from hexi_scheduler.domain.packing.kernel import CPU_STEP_MILLI, TOTAL_STEP_MILLI
 from hexi_scheduler.domain.packing.mix import Seen, Shape
 from hexi_scheduler.domain.packing.rules import PackingRules
@@ -23,8 +24,8 @@ Floats = NDArray[np.float64]
 
 def stranded(capacity: Capacity, rules: PackingRules, seen: Iterable[Seen]) -> Floats:
     """By pool, free vCPU and free devices: the milli-devices lost, by the price of losing one."""
-    steps = int(capacity.columns.cpu_total.max(initial=0)) // CPU_STEP_MILLI + 1
-    most = capacity.columns.devices.shape[1] * (WHOLE // TOTAL_STEP_MILLI) + 1
+    steps = int(capacity.columns.cells[:, CPU_TOTAL].max(initial=0)) // CPU_STEP_MILLI + 1
+    most = capacity.columns.devices_max * (WHOLE // TOTAL_STEP_MILLI) + 1
     cpu = (np.arange(steps, dtype=np.float64) + 0.5)[:, None] * (CPU_STEP_MILLI / WHOLE)
     devices = np.arange(most, dtype=np.float64)[None, :] * (TOTAL_STEP_MILLI / WHOLE)
     lost = np.zeros((len(capacity.pools), steps, most))

@@ -11,6 +11,7 @@ from hexi_scheduler.domain.packing.kernel import (
     STEP_MILLI,
     WHOLE,
     Tables,
+    flat,
 )
 from hexi_scheduler.domain.packing.mix import MixLearned, Seen, Shape
 from hexi_scheduler.domain.packing.rules import PackingRules
@@ -24,8 +25,8 @@ STEPS = WHOLE // STEP_MILLI + 1
 Floats = NDArray[np.float64]
 
 
-def tables_of(capacity: Capacity, rules: PackingRules, mix: MixLearned | None) -> Tables:
-    """Worth by pool; the prior counts as if it had come."""
+def tables_of(capacity: Capacity, rules: PackingRules, mix: MixLearned | None) -> NDArray[np.int32]:
+    """Worth by pool, as the kernel reads it; the prior counts as if it had come."""
     seen = (*_prior(rules), *(mix.seen if mix else ()))
     common = _common(seen, rules.common_ppm)
     steps = sorted({one.shape.cpu_milli for one in common if one.shape.accelerators})
@@ -38,13 +39,15 @@ def tables_of(capacity: Capacity, rules: PackingRules, mix: MixLearned | None) -
         # A device that wakes costs power: a wholly free one is worth what it does not burn.
         watts = dict(rules.device_w).get(class_id, rules.device_w_other)
         wholes[number] += watt_milli * watts * np.arange(wholes.shape[2])
-    return Tables(
-        np.array(steps, np.int32),
-        _units(device),
-        _units(wholes),
-        _units(stranded(capacity, rules, seen)),
-        np.full(len(capacity.pools), watt_milli * rules.package_w * UNIT, np.int32),
-        np.array([rules.leftover_cpu_ppm, rules.leftover_device_ppm], np.int32),
+    return flat(
+        Tables(
+            np.array(steps, np.int32),
+            _units(device),
+            _units(wholes),
+            _units(stranded(capacity, rules, seen)),
+            np.full(len(capacity.pools), watt_milli * rules.package_w * UNIT, np.int32),
+            np.array([rules.leftover_cpu_ppm, rules.leftover_device_ppm], np.int32),
+        )
     )
 
 
@@ -56,7 +59,7 @@ def prices_of(capacity: Capacity, mix: MixLearned | None) -> list[tuple[int, int
 
 def _usable(capacity: Capacity, seen: tuple[Seen, ...], steps: list[int]) -> tuple[Floats, Floats]:
     """By pool and vCPU free: of a device with so much free, and of so many wholes, what is used."""
-    pools, most = list(capacity.pools), capacity.columns.devices.shape[1]
+    pools, most = list(capacity.pools), capacity.columns.devices_max
     one = np.zeros((len(pools), len(steps) + 1, STEPS))
     many = np.zeros((len(pools), len(steps) + 1, most + 1))
     total = sum(entry.weight for entry in seen) or 1
