@@ -19,9 +19,9 @@ from hexi_scheduler.domain.ranking import NOTHING, RANK_BITS, RANK_MASK, Ints, R
 from hexi_scheduler.domain.route_policy import RoutePolicy
 from hexi_scheduler.domain.shelf import Bools, Shelf
 from hexi_scheduler.domain.why import WhyNot
-from hexi_scheduler.domain.why import WhyNot
 from hexi_scheduler.domain.workload import Demand, Workload
 
+HOUR_S = 3_600
 RANKINGS_MAX = 1_024
 
 Candidate = tuple[int, str, str, Suitable]  # cost, site, class, offer
@@ -42,7 +42,6 @@ class Board:
         self._shelves: dict[tuple[str, str], Shelf] = {}
         self._by_rank: list[tuple[Shelf, int]] = []
         self._rankings: dict[tuple[object, ...], Ranking] = {}
-        self.reasons: dict[tuple[object, ...], tuple[WhyNot, bool]] = {}  # kept as rankings are
         self.reasons: dict[tuple[object, ...], tuple[WhyNot, bool]] = {}  # kept as rankings are
 
     def put(self, offer: SiteOffer) -> None:
@@ -76,12 +75,13 @@ class Board:
         """Where nothing speaks against it, with room or without."""
         self.turn_to(at_ms)
         demand = workload.demand
-        run_s = self.policy.run_s(workload)
+        run_s = workload.duration_s or workload.duration_s_max or self.policy.run_s_unknown
+        hours = 1 if run_s <= HOUR_S else min(HOURS, -(-run_s // HOUR_S))
         tenant_id = workload.tenant_id if demand.lease_id else ""
         # Few of the many durations differ in what they cost. The ranking holds its demand: while
         # it is here, no other has this id.
         moved_s = run_s if demand.inputs or demand.output_bytes else 0
-        key = (id(demand), min(HOURS, -(-run_s // 3_600)), moved_s, tenant_id)
+        key = (id(demand), hours, moved_s, tenant_id)
         found = self._rankings.get(key)
         if found is None:
             if len(self._rankings) >= RANKINGS_MAX:
@@ -213,7 +213,6 @@ class Board:
     def _spoil(self) -> None:
         self.generation += 1
         self._rankings.clear()
-        self.reasons.clear()
         self.reasons.clear()
 
 

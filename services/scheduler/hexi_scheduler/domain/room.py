@@ -51,13 +51,14 @@ def has_room(choice: Suitable, demand: Demand, debit: Debit) -> bool:
 
 def within_share(choice: Suitable, demand: Demand, debit: Debit, partitions: int) -> bool:
     """All partitions see the same offer: one that takes no more than its part overbooks nothing."""
-    c = choice.offer
-    if debit == NOTHING:
+    if debit is NOTHING:
         return True
-    after = debit.plus(demand)
+    c, asked, replicas = choice.offer, demand.resources, demand.replicas
+    cpu_milli = debit.cpu_milli + asked.cpu_milli * replicas
+    milli = debit.accelerator_milli + asked.accelerators * asked.device_milli * replicas
     return (
-        after.cpu_milli * partitions <= c.cpu_milli_free
-        and after.accelerator_milli * partitions <= c.accelerator_milli_free
+        cpu_milli * partitions <= c.cpu_milli_free
+        and milli * partitions <= c.accelerator_milli_free
     )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable
 
 from hexi_scheduler.domain.board import Board, Candidate
 from hexi_scheduler.domain.defer import Deferral
 from hexi_scheduler.domain.drf import Shares
-from hexi_scheduler.domain.filters import Around, Suitable
+from hexi_scheduler.domain.filters import Around
 from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.ranking import Ranking
 from hexi_scheduler.domain.room import NOTHING, Debit, has_room, within_share
@@ -17,7 +16,7 @@ from hexi_scheduler.domain.route_policy import RoutePolicy
 from hexi_scheduler.domain.routes import Load, Routes
 from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.waiting import Line, Waiting
-from hexi_scheduler.domain.workload import Demand, Workload
+from hexi_scheduler.domain.workload import Workload
 
 RouteEvent = Route | RouteForgotten | SiteOffer
 
@@ -77,11 +76,12 @@ class Router:
     ) -> Candidate | None:
         """With room: if it can be within our share of it, else the first beyond."""
         ranking = self.board.ranking(workload, at_ms)
-        at, found = self._first(workload, ranking, ranking.near, without, self._has_share)
+        partitions = self.board.policy.partitions
+        at, found = self._first(workload, ranking, ranking.near, without, partitions)
         if not without:
             ranking.near = at
         if found is None:
-            at, found = self._first(workload, ranking, ranking.beyond, without, has_room)
+            at, found = self._first(workload, ranking, ranking.beyond, without, 0)
             if not without:
                 ranking.beyond = at
         return found
@@ -92,20 +92,21 @@ class Router:
         ranking: Ranking,
         start: int,
         without: frozenset[str],
-        holds: Callable[[Suitable, Demand, Debit], bool],
+        partitions: int,
     ) -> tuple[int, Candidate | None]:
-        candidate, open_keys = self.board.candidate, ranking.open
+        """With room, from a place in the ranking on; without partitions nobody else counts."""
+        candidate, open_keys, demand = self.board.candidate, ranking.open, workload.demand
         for at in range(start, len(open_keys)):
             choice = candidate(int(open_keys[at]), workload)
-            fits = choice[1] not in without
-            if fits and holds(choice[3], workload.demand, self.debit(choice)):
+            _, site_id, class_id, found = choice
+            if site_id in without:
+                continue
+            debit = self.debits.get((site_id, class_id, found.offer.executor), NOTHING)
+            if has_room(found, demand, debit) and (
+                not partitions or within_share(found, demand, debit, partitions)
+            ):
                 return at, choice
         return len(open_keys), None
-
-    def _has_share(self, choice: Suitable, demand: Demand, debit: Debit) -> bool:
-        return has_room(choice, demand, debit) and within_share(
-            choice, demand, debit, self.board.policy.partitions
-        )
 
     def due(self, at_ms: int) -> int:
         """How many of the deferred need wait no longer."""
@@ -148,6 +149,7 @@ class Router:
         (self.yielding.add if fair.yielding else self.yielding.discard)(site_id)
         (self.keeping.add if fair.backfill else self.keeping.discard)(site_id)
         (self.spared.add if offer.spare else self.spared.discard)(site_id)
+        known = self.offers.get(site_id, offer)
+        for c in (*known.classes, *offer.classes):
+            self.debits.pop((site_id, c.class_id, c.executor), None)
         self.board.put(offer)
-        for key in [key for key in self.debits if key[0] == site_id]:
-            del self.debits[key]
