@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.rules import NO_RULES, Rules
@@ -39,7 +39,7 @@ def offer_of(site: Site, rules: Rules = NO_RULES) -> SiteOffer | None:
         _lease_offers(site),
         server_set.revision,
         fair=fair_offer_of(site, rules),
-        spare=tuple(spare.items()),
+        spare=tuple(_spare_offers(site, spare)),
         lost_at_ms=keeping.loss.lost_at_ms if keeping.loss else 0,
     )
 
@@ -64,6 +64,14 @@ def _class_offer(site: Site, kind: tuple[str, str], spare: Mapping[str, int]) ->
         accelerators_largest=accelerators,
         price_micro_yuan=site.facts.price_of(kind[0]) if site.facts else 0,
     )
+
+
+def _spare_offers(site: Site, spare: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """What is left of the spare units: more than is free nobody can be given."""
+    for class_id, units in spare.items():
+        left = min(units, site.capacity.pools[class_id, FLEET].units_free())
+        if left > 0:
+            yield class_id, left
 
 
 def _lease_offers(site: Site) -> tuple[LeaseOffer, ...]:
