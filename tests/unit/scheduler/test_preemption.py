@@ -132,6 +132,20 @@ def test_who_never_yields(how: dict[str, Any]) -> None:
     assert here.site.placements["first"].state is PlacementState.STARTED
 
 
+def test_who_draws_on_a_lease_comes_before_all_that_yields() -> None:
+    here = Here()
+    here.run("early", 4, priority=STANDARD, interruptible=True)
+    lease = Reservation("lease", "t", "A100", 2, START_MS, START_MS + 8 * SLOT_MS, 5)
+    step(here.site, lease, START_MS, BestFit())
+
+    here.place("drawn", 2, 1, priority=SPOT, lease_id="lease")
+    assert set(here.gone()) == {"early"}
+    # Its two units are drawn, and without a lease it is an ordinary spot workload.
+    here.run("late", 2, 2, priority=STANDARD, interruptible=True)
+    here.place("more", 1, 3, priority=SPOT, lease_id="lease")
+    assert set(here.gone()) == {"early"}
+
+
 def test_without_the_word_of_route_nobody_goes() -> None:
     here = Here()
     here.run("first", 4, priority=SPOT)

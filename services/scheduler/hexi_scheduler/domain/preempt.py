@@ -25,13 +25,15 @@ def make_room(
     """The cost, counted first; then the evictions, after which the item fits. Or nothing at all."""
     budget = _Budget(site, at_ms, rules)
     candidates = [v for v in eligible(site, item.workload, at_ms, rules) if budget.allows([v])]
-
+    if not candidates:
+        return
     bounds = bounds_of(site, item.workload, at_ms, rules, item.rescued)
 
     def fits() -> bool:
         return seek(site, item.workload, at_ms, policy, bounds) is not None
 
-    victims = _fewest(site, groups(site, item.workload, candidates), budget, fits)
+    choices = groups(site, item.workload, candidates, bounds.allowed)
+    victims = _fewest(site, choices, budget, fits)
     if not victims:
         return
     yield budget.after(victims)

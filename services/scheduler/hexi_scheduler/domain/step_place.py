@@ -124,7 +124,8 @@ def _place(
         return
     bounds = bounds_of(site, workload, at_ms, rules, item.rescued)
     room = seek(site, workload, at_ms, policy, bounds)
-    if room is None and item.preempt:
+    draws = site.drawable(workload.demand, workload.tenant_id, at_ms) if room is None else None
+    if room is None and (item.preempt or draws):
         yield from make_room(site, item, at_ms, policy, rules)
         bounds = bounds_of(site, workload, at_ms, rules, item.rescued)
         room = seek(site, workload, at_ms, policy, bounds)

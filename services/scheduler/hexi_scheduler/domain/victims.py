@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from hexi_scheduler.domain.free_server import FreeServer
+from hexi_scheduler.domain.layout import Flags
 from hexi_scheduler.domain.placement import Placement, PlacementState
 from hexi_scheduler.domain.priority import BORROWED_RANK, Yields
 from hexi_scheduler.domain.rules import Rules
@@ -42,22 +43,24 @@ def rank_to_yield(rank: int, borrowed: bool, interruptible: bool, rules: Rules) 
 def eligible(site: Site, workload: Workload, at_ms: int, rules: Rules) -> list[Victim]:
     """Live work of lower classes on servers that would do, and what was borrowed; who first, first.
 
-    Never what a lease pays for, nor what its own tenant borrowed.
+    Never what a lease pays for, nor what its own tenant borrowed. Whoever draws on a lease is
+    entitled to its units before all that yields, of whatever class.
     """
     demand, own_rank = workload.demand, rules.rank(workload)
     may_preempt = rules.priorities.of_rank(own_rank).may_preempt
+    draws = site.drawable(demand, workload.tenant_id, at_ms) is not None
     ceiling = demand.price_micro_yuan_max
     executor = demand.constraints.executor
     prices = site.choices(demand)
     kinds = {(c, executor) for price, c, _ in prices if not ceiling or price <= ceiling}
     found = []
     for placement in site.placements.values():
-        if not placement.live or placement.tariff.lease_id:
+        if not placement.live or at_ms < placement.tariff.lease_until_ms:
             continue
         of = placement.workload
         rank = rules.rank(of)
         borrowed = placement.borrowed and rank <= own_rank and of.tenant_id != workload.tenant_id
-        lower = may_preempt and rank < own_rank
+        lower = draws or (may_preempt and rank < own_rank)
         if not (borrowed or lower) or not is_on(site, placement, kinds):
             continue
         yields_at = rank_to_yield(rank, borrowed, of.interruptible, rules)
@@ -66,7 +69,9 @@ def eligible(site: Site, workload: Workload, at_ms: int, rules: Rules) -> list[V
     return sorted(found)
 
 
-def groups(site: Site, workload: Workload, victims: Iterable[Victim]) -> list[Group]:
+def groups(
+    site: Site, workload: Workload, victims: Iterable[Victim], allowed: Flags | None = None
+) -> list[Group]:
     """For each server those who must go for one replica; who loses least stands first."""
     known = list(victims)
     there: defaultdict[int, list[Victim]] = defaultdict(list)
@@ -75,6 +80,8 @@ def groups(site: Site, workload: Workload, victims: Iterable[Victim]) -> list[Gr
             there[server].append(victim)
     ordered = []
     for server, found in there.items():
+        if allowed is not None and not allowed[server]:
+            continue
         if site.capacity.knows(server) and not site.capacity.barred(server):
             group = _for_one_replica(FreeServer(site.capacity, server), server, workload, found)
             if group:
