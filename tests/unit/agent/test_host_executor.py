@@ -187,6 +187,17 @@ async def test_what_can_not_be_run_fails_to_start(
     assert names(tmp_path) == ["runs"]
 
 
+@pytest.mark.parametrize("field", ["image", "working_directory"])
+async def test_what_only_a_cluster_has_is_refused_by_name(field: str, tmp_path: Path) -> None:
+    wants = order("true")
+    setattr(wants.workload.spec.command, field, "/x")
+    async with living(tmp_path) as life:
+        life.executor.start(wants)
+        refused = await life.next()
+
+    assert (refused.state, field in refused.reason) == (FAILED, True)
+
+
 async def test_a_run_taken_back_is_stopped_even_if_it_will_not_listen(tmp_path: Path) -> None:
     program = "import signal,time; signal.signal(15, lambda *_: None)\n"
     program += "print('up', flush=True)\nwhile True: time.sleep(500)"

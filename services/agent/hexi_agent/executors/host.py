@@ -66,6 +66,8 @@ class HostExecutor:
             self._adopt(RunFolder(self._directory / name), order.started)
         elif not order.workload.spec.command.argv:
             self._fail(name, "expected a command, was none")
+        elif unknown := _needs_container(order):
+            self._fail(name, f"expected no {unknown}: programs run here as they are")
         elif len(self._runs) >= RUNS_MAX:
             self._fail(name, f"expected at most {RUNS_MAX} processes at once")
         else:
@@ -184,6 +186,13 @@ class HostExecutor:
 
     def _folders(self) -> list[RunFolder]:
         return [RunFolder(path) for path in sorted(self._directory.iterdir()) if path.is_dir()]
+
+
+def _needs_container(order: Order) -> str:
+    """The first field that asks for what this machine does not give; "" for none."""
+    command = order.workload.spec.command
+    fields = ("image", "mounts", "working_directory")
+    return next((field for field in fields if getattr(command, field)), "")
 
 
 def run_spec(order: Order, now_ms: int) -> RunSpec:
