@@ -83,6 +83,18 @@ async def test_it_measures_while_every_service_is_away(tmp_path: Path) -> None:
     await measured(tmp_path, write_config(tmp_path, host=True, executors=["fleet", "host"]))
 
 
+@pytest.mark.parametrize("executor", ["slurm", "kubernetes"])
+async def test_it_measures_while_its_cluster_is_away(tmp_path: Path, executor: str) -> None:
+    away = {
+        "slurm": {"work_dir": str(tmp_path / "shared"), "bin_dir": "/nowhere"},
+        "kubernetes": {"kubeconfig": str(tmp_path / "nothing")},
+    }
+    config = write_config(tmp_path, executors=[executor], **{executor: away[executor]})
+    remember(tmp_path, make_server_set("lanzhou", 40, seed=1, host_server=False))
+
+    await measured(tmp_path, config)
+
+
 async def test_it_plays_a_recording_of_described_servers(tmp_path: Path) -> None:
     servers = make_server_set("lanzhou", 2, seed=1, host_server=False)
     remember(tmp_path, servers)

@@ -94,6 +94,7 @@ class Waits(NamedTuple):
     real_clock: Clock
     backoff: Backoff
     pending_s_max: int
+    look_s: float = LOOK_S
 
 
 class ClusterExecutor:
@@ -107,8 +108,7 @@ class ClusterExecutor:
         self, cluster: Cluster, submitted: Submitted, waits: Waits, report: Report
     ) -> None:
         self._cluster, self._submitted, self._report = cluster, submitted, report
-        self._clock, self._real_clock, self._backoff = waits[:3]
-        self._pending_ms_max = waits.pending_s_max * 1_000
+        self._clock, self._waits = waits.clock, waits
         self._runs: dict[str, ClusterRun] = {}
         self._orders: dict[str, Order] = {}
         self._told: set[str] = set()
@@ -135,7 +135,7 @@ class ClusterExecutor:
             self._runs[name] = ClusterRun(
                 name,
                 duration_s_of(order),
-                self._clock.now_ms() + self._pending_ms_max,
+                self._clock.now_ms() + 1_000 * self._waits.pending_s_max,
                 may_exist=order.started or name in self._submitted,
                 started_at_ms=order.started_at_ms,
                 started_is_told=order.started,
@@ -160,12 +160,12 @@ class ClusterExecutor:
             await self._busy.wait()
             try:
                 await self.look()
-                self._backoff.reset()
+                self._waits.backoff.reset()
             except (HexiError, OSError) as problem:
                 get_logger().warning("cluster.away", reason=str(problem))
-                await self._backoff.wait(as_error(problem))
+                await self._waits.backoff.wait(as_error(problem))
             else:
-                await self._real_clock.sleep(LOOK_S)
+                await self._waits.real_clock.sleep(self._waits.look_s)
 
     async def look(self) -> None:
         """See how far every run has come, and take each one step further."""

@@ -104,6 +104,11 @@ class SmallKubernetes:
         for response in self._watches:
             response.force_close()
 
+    def occupy(self, name: str) -> None:
+        """A stranger makes a Job of this name."""
+        self._pods[name] = []
+        self._put("ADDED", {"metadata": {"name": name, "labels": {}}, "spec": {}})
+
     def vanish(self, name: str) -> None:
         """Somebody else deletes a Job."""
         self._removed(name)

@@ -9,7 +9,10 @@ import re
 import signal
 import tempfile
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
+
+from hexi_kit.clock import SystemClock
 
 Thing = dict[str, Any]
 # An image of this beginning can not be pulled.
@@ -74,7 +77,7 @@ class Pod:
         code = await self._process.wait()
         code = code if code >= 0 else 128 - code
         reason = "Error" if code else "Completed"
-        ended = {"exitCode": code, "reason": reason, "finishedAt": "2026-11-21T00:00:00Z"}
+        ended = {"exitCode": code, "reason": reason, "finishedAt": _now()}
         self._say("Failed" if code else "Succeeded", {"terminated": ended})
         return code
 
@@ -96,6 +99,11 @@ class Pod:
     def _say(self, phase: str, state: Thing) -> None:
         container = {"name": self._container["name"], "state": state}
         self.thing["status"] = {"phase": phase, "containerStatuses": [container]}
+
+
+def _now() -> str:
+    seconds = SystemClock().now_ms() // 1_000
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
 def expand(text: str, variables: dict[str, str]) -> str:

@@ -18,7 +18,7 @@ from hexi_kit.ids import random_hex
 VARIABLE = "HEXI_SLURM_BIN"
 UP_S, LOOK_S, END_S = 30.0, 0.1, 10.0
 KEY_BYTES = 128
-NODE_CPUS, NODE_MEMORY_MIB, GPUS = 8, 4_096, 4
+NODE_CPUS, NODE_MEMORY_MIB = 8, 4_096
 
 _CONF = """\
 ClusterName=small
@@ -42,12 +42,11 @@ AccountingStorageType=accounting_storage/none
 MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
-GresTypes=gpu
 ReturnToService=2
 MinJobAge=300
 KillWait=2
 SlurmdParameters=config_overrides
-NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} {gres}
+NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory}
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -122,13 +121,10 @@ class SmallSlurm:
             folder=self.folder,
             cpus=NODE_CPUS,
             memory=NODE_MEMORY_MIB,
-            gres=f"Gres=gpu:t4:{GPUS}",
         )
         if self._plugins is not None:
             text += f"PluginDir={self._plugins}\n"
         (self.folder / "slurm.conf").write_text(text)
-        devices = f"NodeName=n1 Name=gpu Type=t4 Count={GPUS}\n"
-        (self.folder / "gres.conf").write_text(devices)
         (self.folder / "plugstack.conf").touch()
         # No control groups: they are the machine's, and nobody needs its rights for a test.
         mount = f"CgroupPlugin=cgroup/v1\nCgroupMountpoint={self.folder}/cgroup\n"

@@ -10,13 +10,16 @@ from hexi_agent.domain.simulated_runs import TOO_LONG
 
 Thing = Mapping[str, Any]
 _LATEST = "9999"
+KILLED_EXIT_CODES = (128 + 9, 128 + 15)
 
 
 class _End(NamedTuple):
     """One container's end, in the order of what tells most about the whole."""
 
     succeeded: bool
+    # To the second: whom the first failure pulled down may bear the same.
     finished_at: str
+    was_killed: bool
     pod: str
     exit_code: int
     reason: str
@@ -74,7 +77,8 @@ def _ends(pod: Thing) -> Iterator[_End]:
             reason = str(ended.get("reason") or "")
             reason = "" if reason in ("Error", "Completed") else reason
             finished_at = str(ended.get("finishedAt") or _LATEST)
-            yield _End(code == 0, finished_at, pod["metadata"]["name"], code, reason)
+            name = str(pod["metadata"]["name"])
+            yield _End(code == 0, finished_at, code in KILLED_EXIT_CODES, name, code, reason)
 
 
 def _waits(pod: Thing) -> Iterator[str]:
