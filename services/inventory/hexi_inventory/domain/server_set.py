@@ -15,7 +15,10 @@ MEMORY_MIB_MAX = 64 * 1024 * 1024
 ACCELERATORS_MAX = 64
 POWER_W_MAX = 200_000
 
-ServerRow = tuple[str, str, int, int, str, int, int, str]
+FEEDS_MAX = 1_000
+RACK_POWER_W_MAX = 1_000_000
+
+ServerRow = tuple[str, str, int, int, str, int, int, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,10 @@ class ServerSet:
     power_limit_w: tuple[int, ...]
     executors: tuple[str, ...]
     executor_index: tuple[int, ...]
+    # In the order of racks; none: one feed, no limit.
+    feeds: tuple[str, ...] = ()
+    feed_index: tuple[int, ...] = ()
+    rack_power_limit_w: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rack_index)
@@ -44,9 +51,12 @@ class ServerSet:
         accelerator_names = ("", *self.accelerator_models)
         executors = self.executors or ("fleet",)
         executor_index = self.executor_index or (0,) * len(self)
+        feeds = [self.feeds[index] for index in self.feed_index] or [""] * len(self.racks)
+        limits_w = self.rack_power_limit_w or (0,) * len(self.racks)
         for i in range(len(self)):
+            rack = self.rack_index[i]
             yield (
-                self.racks[self.rack_index[i]],
+                self.racks[rack],
                 self.models[self.model_index[i]],
                 self.cpu_milli[i],
                 self.memory_mib[i],
@@ -54,6 +64,8 @@ class ServerSet:
                 self.accelerators[i],
                 self.power_limit_w[i],
                 executors[executor_index[i]],
+                feeds[rack],
+                limits_w[rack],
             )
 
 
@@ -88,6 +100,7 @@ def problems(servers: ServerSet) -> list[tuple[str, str]]:
         ("models", servers.models, MODELS_MAX),
         ("accelerator_models", servers.accelerator_models, MODELS_MAX),
         ("executors", servers.executors, EXECUTORS_MAX),
+        ("feeds", servers.feeds, FEEDS_MAX),
     ):
         found.extend((field, reason) for reason in _name_problems(names, most))
     executors = len(servers.executors) if servers.executor_index else 0
@@ -104,6 +117,13 @@ def problems(servers: ServerSet) -> list[tuple[str, str]]:
         if field == "executor_index" and not column and not servers.executors:
             continue
         found.extend((field, reason) for reason in _column_problems(column, count, low, high))
+    racks = len(servers.racks)
+    for field, column, low, high in (
+        ("feed_index", servers.feed_index, 0, len(servers.feeds) - 1),
+        ("rack_power_limit_w", servers.rack_power_limit_w, 0, RACK_POWER_W_MAX),
+    ):
+        if column or (field == "feed_index" and servers.feeds):
+            found.extend((field, reason) for reason in _column_problems(column, racks, low, high))
     if not found:
         found.extend(_accelerator_problems(servers))
     return found
@@ -122,7 +142,7 @@ def _name_problems(names: Sequence[str], most: int) -> Iterator[str]:
 
 def _column_problems(column: Sequence[int], count: int, low: int, high: int) -> Iterator[str]:
     if len(column) != count:
-        yield f"expected {count} values as rack_index has, was {len(column)}"
+        yield f"expected {count} values, one for each, was {len(column)}"
     elif column and not (low <= min(column) and max(column) <= high):
         yield f"expected {low} to {high}, was {min(column)} to {max(column)}"
 

@@ -33,6 +33,16 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """The racks take no work in [start, end) and run none; no racks: the whole site."""
+
+    window_id: str
+    start_ms: int
+    end_ms: int
+    racks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Facts of one site; powers in watts, PUE in thousandths, prices in micro-yuan."""
 
@@ -64,6 +74,7 @@ class Site:
     carbon_g_per_kwh_by_hour: tuple[int, ...] = ()
     latitude_e6: int = 0
     longitude_e6: int = 0
+    maintenance: tuple[Maintenance, ...] = ()
 
     @property
     def site_class(self) -> SiteClass:

@@ -33,6 +33,9 @@ def server_set_of(message: pb.ServerSet) -> ServerSet:
         power_limit_w=tuple(message.power_limit_w),
         executors=tuple(message.executors),
         executor_index=tuple(message.executor_index),
+        feeds=tuple(message.feeds),
+        feed_index=tuple(message.feed_index),
+        rack_power_limit_w=tuple(message.rack_power_limit_w),
     )
 
 
@@ -53,4 +56,7 @@ def server_set_message(record: ServerSetRecord) -> pb.ServerSet:
         power_limit_w=servers.power_limit_w,
         executors=servers.executors,
         executor_index=servers.executor_index,
+        feeds=servers.feeds,
+        feed_index=servers.feed_index,
+        rack_power_limit_w=servers.rack_power_limit_w,
     )

@@ -13,6 +13,11 @@ from hexi_kit.rpc.validate import Violations
 from hexi_inventory.domain.admission import State
 from hexi_inventory.domain.record import SiteRecord
 from hexi_inventory.domain.site import Contact, Site
+from hexi_inventory.wire.maintenance import (
+    check_maintenance,
+    maintenance_messages,
+    maintenance_of,
+)
 
 # Narrower than other identifiers: the name is also a part of the agents' SPIFFE ids.
 SITE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -67,6 +72,7 @@ def check_site(found: Violations, site: pb.Site) -> None:
         f"expected YYYY-MM-DD or nothing, was {site.commissioned_on[:20]!r}",
     )
     _check_lists(found, site)
+    check_maintenance(found, site.maintenance)
 
 
 def _check_hours(
@@ -133,6 +139,7 @@ def site_of(message: pb.Site) -> Site:
         carbon_g_per_kwh_by_hour=tuple(message.carbon_g_per_kwh_by_hour),
         latitude_e6=message.latitude_e6,
         longitude_e6=message.longitude_e6,
+        maintenance=maintenance_of(message.maintenance),
     )
 
 
@@ -167,6 +174,7 @@ def site_message(site: Site) -> pb.Site:
         carbon_g_per_kwh_by_hour=site.carbon_g_per_kwh_by_hour,
         latitude_e6=site.latitude_e6,
         longitude_e6=site.longitude_e6,
+        maintenance=maintenance_messages(site.maintenance),
     )
 
 
