@@ -281,3 +281,19 @@ def test_more_devices_than_any_server_has_find_nothing() -> None:
     for devices in (5, 64, 65, 10**6):
         workload = Workload("w", "t", Demand(Resources(1_000, 64, devices)))
         assert router.cheapest(workload, 0) is None
+
+
+def test_a_price_beyond_all_sense_is_the_last_choice_and_breaks_nothing() -> None:
+    router = Router(POLICY)
+    dear, cheap = (class_offer("A100", 8, 8, price, "fleet") for price in (2**62, 1))
+    lease = LeaseOffer("lease", "t", "A100", 3, 2**62)
+    sites = [SiteOffer("a", 1, SiteStanding(True), (dear,), (lease,))]
+    sites.append(SiteOffer("b", 1, SiteStanding(True), (cheap,)))
+    step(router, HearOffers(tuple(sites)), 0)
+    demand = Demand(Resources(1_000, 64, 1))
+
+    ranked = router.candidates(Workload("w", "t", demand), 0)
+    leased = router.candidates(Workload("x", "t", demand._replace(lease_id="lease")), 0)
+
+    assert [site_id for _, site_id, _, _ in ranked] == ["b", "a"]
+    assert [site_id for _, site_id, _, _ in leased] == ["a"]

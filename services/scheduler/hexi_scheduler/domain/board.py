@@ -15,7 +15,7 @@ from hexi_scheduler.domain.cost import CostTerms, Stay, stay_of, terms
 from hexi_scheduler.domain.filters import Around, Suitable, lease_of, objections, suitable, welcome
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer
-from hexi_scheduler.domain.ranking import NOTHING, RANK_BITS, RANK_MASK, Ints, Ranking
+from hexi_scheduler.domain.ranking import COST_MAX, NOTHING, RANK_BITS, RANK_MASK, Ints, Ranking
 from hexi_scheduler.domain.route_policy import RoutePolicy
 from hexi_scheduler.domain.shelf import Bools, Shelf
 from hexi_scheduler.domain.why import WhyNot
@@ -155,7 +155,9 @@ class Board:
             for choice in suitable(site, demand, tenant_id, self.around):
                 cost = terms(self.policy, self.around.atlas, site, choice, demand, stay).total
                 shelf = self._shelves[choice.offer.class_id, choice.offer.executor]
-                keys.append(cost << RANK_BITS | int(shelf.ranks[shelf.row_of[site_id]]))
+                keys.append(
+                    min(cost, COST_MAX) << RANK_BITS | int(shelf.ranks[shelf.row_of[site_id]])
+                )
         return np.array(keys, np.int64)
 
     def _open(self, ranking: Ranking) -> Ints:

@@ -11,8 +11,9 @@ from hexi_scheduler.domain.workload import Demand
 Ints = NDArray[np.int64]
 
 # A key is a cost and, below it, a rank by site and class: sorted keys are the total order.
-RANK_BITS = 17
+RANK_BITS = 20
 RANK_MASK = (1 << RANK_BITS) - 1
+COST_MAX = (1 << (63 - RANK_BITS)) - 1  # eight million yuan a unit and slot: all the same beyond
 NOTHING = np.zeros(0, np.int64)
 
 

@@ -15,7 +15,7 @@ from hexi_scheduler.domain.data_cost import DATA_MICRO_YUAN_MAX, move_cost, move
 from hexi_scheduler.domain.filters import latency_us
 from hexi_scheduler.domain.hours import HOURS
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer
-from hexi_scheduler.domain.ranking import RANK_BITS
+from hexi_scheduler.domain.ranking import COST_MAX, RANK_BITS
 from hexi_scheduler.domain.route_policy import RoutePolicy
 from hexi_scheduler.domain.workload import WHOLE, Demand
 
@@ -113,7 +113,7 @@ class Shelf:
         if not demand.constraints.latency_region and not moves(demand):
             return keys[fits[order]]
         costs = self._costs(demand, stay, policy, atlas)
-        return (costs << RANK_BITS | self.ranks)[fits]
+        return (np.minimum(costs, COST_MAX) << RANK_BITS | self.ranks)[fits]
 
     def _costs(self, demand: Demand, stay: Stay, policy: RoutePolicy, atlas: Atlas) -> Ints:
         """Micro-yuan per unit and slot, row by row."""
@@ -165,7 +165,8 @@ class Shelf:
         key = ("keys", stay.hour, stay.hours)
         found = self._cached.get(key)
         if found is None:
-            keys = self._standing_costs(stay, policy) << RANK_BITS | self.ranks
+            costs = np.minimum(self._standing_costs(stay, policy), COST_MAX)
+            keys = costs << RANK_BITS | self.ranks
             order = keys.argsort()
             found = self._keep(key, np.stack((order, keys[order])))
         rows, in_order = found

@@ -41,6 +41,7 @@ class RouteStage(Stage[Route]):
         self._partitions: dict[int, Partition] = {}
         self._routed = counter("scheduler.workloads_routed")
         self._waiting = gauge("scheduler.workloads_waiting")
+        self._deferred = gauge("scheduler.workloads_deferred")
 
     def build(self, partition: int, items: Items) -> None:
         router, own = Router(self._policy, self._rules), Partition()
@@ -75,6 +76,7 @@ class RouteStage(Stage[Route]):
             self._partitions[partition].decided = record.offset
             self._routed.add(sum(isinstance(event, Route) for event in events))
             self._waiting.set(sum(len(router.waiting) for router in self.routers.values()))
+            self._deferred.set(sum(len(router.deferred) for router in self.routers.values()))
 
     async def pay(self, owed: Sequence[Route]) -> None:
         now_ms = self._event_clock.now_ms()
