@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +21,19 @@ from hexi_cli.wait import wait_for
 from hexi_cli.work import Tenant, scheduler
 
 app = typer.Typer()
+SHANGHAI = timezone(timedelta(hours=8))
+MINUTE = "%Y-%m-%d %H:%M"
+
+
+class TemplateName(StrEnum):
+    """Of the templates there are."""
+
+    store = "store"
+    render = "render"
+    train = "train"
+    backup = "backup"
+    inference = "inference"
+    public_service = "public_service"
 
 
 def read_specs(file: Path) -> list[workload_pb2.WorkloadSpec]:
@@ -36,6 +51,33 @@ def read_specs(file: Path) -> list[workload_pb2.WorkloadSpec]:
         raise typer.Exit(USAGE) from error
 
 
+def fill_in(
+    spec: workload_pb2.WorkloadSpec,
+    template: TemplateName | None,
+    duration_s: int,
+    deadline: datetime | None,
+) -> None:
+    """What was said on the command line; a deadline is in the time of Shanghai."""
+    if template:
+        spec.template = workload_pb2.Template.Value(f"TEMPLATE_{template.upper()}")
+    if duration_s:
+        spec.duration_s = duration_s
+    if deadline:
+        spec.deadline_ms = int(deadline.replace(tzinfo=SHANGHAI).timestamp()) * 1_000
+
+
+def _spec(
+    name: str, replicas: int, asked: common_pb2.Resources, argv: list[str]
+) -> workload_pb2.WorkloadSpec:
+    return workload_pb2.WorkloadSpec(
+        name=name,
+        replicas=replicas,
+        resources=asked,
+        constraints=workload_pb2.Constraints(executor="host" if argv else ""),
+        command=workload_pb2.Command(argv=argv, output_bytes_max=4_096),
+    )
+
+
 @app.command()
 def submit(
     context: typer.Context,
@@ -49,29 +91,28 @@ def submit(
     model: Annotated[list[str] | None, typer.Option(help="any of these accelerators")] = None,
     replicas: int = 1,
     count: Annotated[int, typer.Option(help="submit the same so many times")] = 1,
+    template: Annotated[
+        TemplateName | None, typer.Option(help="says the rest: deadline, priority, hours …")
+    ] = None,
+    duration: Annotated[int, typer.Option(help="seconds it is expected to run")] = 0,
+    deadline: Annotated[
+        datetime | None,
+        typer.Option(formats=[MINUTE], help="in Shanghai; it may wait for a cheaper hour"),
+    ] = None,
     key: Annotated[str, typer.Option(help="idempotency key; the same again is the same work")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="until all is over")] = False,
 ) -> None:
     """Submit work: a command, or specs from a file."""
     state = state_of(context)
-    specs = (
-        read_specs(file)
-        if file
-        else [
-            workload_pb2.WorkloadSpec(
-                name=name,
-                replicas=replicas,
-                resources=common_pb2.Resources(
-                    cpu_milli=cpu,
-                    memory_mib=memory,
-                    accelerators=accelerators,
-                    accelerator_models=model or [],
-                ),
-                constraints=workload_pb2.Constraints(executor="host" if command else ""),
-                command=workload_pb2.Command(argv=command or [], output_bytes_max=4_096),
-            )
-        ]
+    asked = common_pb2.Resources(
+        cpu_milli=cpu,
+        memory_mib=memory,
+        accelerators=accelerators,
+        accelerator_models=model or [],
     )
+    specs = read_specs(file) if file else [_spec(name, replicas, asked, command or [])]
+    for spec in specs:
+        fill_in(spec, template, duration, deadline)
     with told_in_one_sentence():
         stub = scheduler(state)
         answer = stub.SubmitWorkloads(
