@@ -27,6 +27,7 @@ from hexi_sim.simulate.ledger import Ledger
 from hexi_sim.simulate.measure import Meter, Sample
 from hexi_sim.simulate.scheduler import Scheduler
 from hexi_sim.simulate.spec import HOUR_MS, PolicyChoice, Spec
+from hexi_sim.stages import chosen
 
 # Runs that begin or end within the same second are reported together.
 REPORT_MS = 1_000
@@ -56,9 +57,13 @@ class Run:
         self._clock = SimulatedClock(self._start_ms)
         self._ledger = Ledger(fleets)
         self._agents = Agents(self._ledger, spec.seed)
-        self._meter = Meter(self._ledger, spec.work.tenants)
-        self._scheduler = Scheduler(self._clock, choice, self._told)
-        self._faults = Faults(spec.faults, {f.spec.site: f for f in fleets}, self._start_ms)
+        policies = chosen(choice.route)
+        of = policies.fair.tenants.of
+        self._meter = Meter(self._ledger, {t: of(t).weight for t in spec.work.tenants})
+        self._scheduler = Scheduler(self._clock, policies, choice.place, self._told)
+        lost_ms = policies.conditions.site_lost_ms
+        by_site = {fleet.spec.site: fleet for fleet in fleets}
+        self._faults = Faults(spec.faults, by_site, self._start_ms, lost_ms)
         self._carbon = {f.spec.site: carbon_series(f.spec, beside) for f in fleets}
         self._arrivals = arrivals(spec.work, spec.seed, self._start_ms, beside)
         self._heap: list[tuple[int, int, Callable[[int], None]]] = []

@@ -14,6 +14,7 @@ from hexi_kit.journal.batch import Entry
 from hexi_kit.kafka.codec import encode
 from hexi_kit.kafka.record import Outgoing, Record
 from hexi_scheduler.domain.owed import Report, Usage
+from hexi_scheduler.domain.policies import Policies
 from hexi_scheduler.domain.site import Site
 from hexi_scheduler.stream.place_stage import SiteOwed
 from hexi_scheduler.stream.site_states import SiteStates
@@ -21,8 +22,7 @@ from hexi_scheduler.stream.ticker import Ticker
 
 from hexi_sim.memory import KeyValue, Outbox
 from hexi_sim.simulate.clock import SimulatedClock
-from hexi_sim.simulate.spec import PolicyChoice
-from hexi_sim.stages import chosen, parts, place_stage, route_stage
+from hexi_sim.stages import parts, place_stage, route_stage
 
 Told = Callable[[Topic, Sequence[KeyValue]], None]
 HEADERS = {
@@ -34,20 +34,19 @@ HEADERS = {
 class Scheduler:
     """One worker that owns every partition. `told` hears what either journal gets."""
 
-    def __init__(self, clock: SimulatedClock, choice: PolicyChoice, told: Told) -> None:
+    def __init__(self, clock: SimulatedClock, policies: Policies, packing: str, told: Told) -> None:
         self._clock, self._told = clock, told
         self._waiting: deque[Record] = deque()
         self._offsets: defaultdict[tuple[str, int], int] = defaultdict(int)
         self._digest = blake2b(digest_size=16)
         self.units_ms = 0
         outbox: Any = Outbox(self.deliver)
-        policies = chosen(choice.route)
         self._states = SiteStates(outbox, clock, clock, 0, policies.fair)
         self._ticker = Ticker(outbox, clock, 0)
         route = parts(topics.SCHEDULER_ROUTE, self._hears(topics.SCHEDULER_ROUTE), outbox)
         place = parts(topics.SCHEDULER_PLACEMENT, self._hears(topics.SCHEDULER_PLACEMENT), outbox)
         self.route = route_stage(route, clock, policies)
-        self.place = place_stage(place, clock, policies, self._states.note, choice.place)
+        self.place = place_stage(place, clock, policies, self._states.note, packing)
         self._pay_place = self.place.pay
         self.place.pay = self._pay  # type: ignore[method-assign]  # bills are added up, not sent
         for partition in range(topics.SCHEDULER_REQUEST.partitions):

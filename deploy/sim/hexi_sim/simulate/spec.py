@@ -93,9 +93,9 @@ class Work(_Part):
 
 
 class Fault(_Part):
-    """Something that happens to a site at an hour, and ends at another."""
+    """Something that happens to a site at an hour; it ends at another, or not at all."""
 
-    kind: Literal["site_lost", "servers_failed", "quarantine", "maintenance"]
+    kind: Literal["site_lost", "servers_failed", "quarantine", "maintenance", "drain"]
     site: Name
     at_h: float = Field(ge=0)
     until_h: float | None = None

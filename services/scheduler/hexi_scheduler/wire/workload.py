@@ -17,9 +17,11 @@ from hexi_scheduler.domain.workload import (
 )
 
 DEMANDS_MAX = 20_000
+SPECS_MAX = 4_000
 
 _Data = tuple[tuple[tuple[str, int], ...], int, str]
 _Key = tuple[bytes, bytes, int, int, str, bool, _Data]
+_Spec = tuple[Demand, int, int, tuple[int, int, int, bool, int, int]]
 _NO_DATA: _Data = ((), 0, "")
 
 
@@ -28,25 +30,40 @@ class WorkloadReader:
 
     def __init__(self) -> None:
         self._demands: dict[_Key, Demand] = {}
+        self._specs: dict[bytes, _Spec] = {}
 
     def read(self, message: workload_pb2.Workload) -> Workload:
-        spec = message.spec
+        demand, priority, duration_s_max, more = self._spec(message.spec)
         return Workload(
             message.workload_id,
             message.tenant_id,
-            self.demand(spec),
-            spec.priority,
-            spec.duration_s_max,
+            demand,
+            priority,
+            duration_s_max,
             message.submitted_at_ms,
             message.traceparent,
             message.SerializeToString(deterministic=True),
-            spec.template,
-            spec.deadline_ms,
-            spec.not_before_ms,
-            spec.interruptible,
-            spec.checkpoint_interval_s,
-            spec.duration_s,
+            *more,
         )
+
+    def _spec(self, spec: workload_pb2.WorkloadSpec) -> _Spec:
+        # Teams submit the same over and over: most specifications were read before, whole.
+        key = spec.SerializeToString()
+        found = self._specs.get(key)
+        if found is None:
+            if len(self._specs) >= SPECS_MAX:
+                self._specs.clear()
+            more = (
+                spec.template,
+                spec.deadline_ms,
+                spec.not_before_ms,
+                spec.interruptible,
+                spec.checkpoint_interval_s,
+                spec.duration_s,
+            )
+            found = (self.demand(spec), spec.priority, spec.duration_s_max, more)
+            self._specs[key] = found
+        return found
 
     def demand(self, spec: workload_pb2.WorkloadSpec) -> Demand:
         key = (
