@@ -55,7 +55,7 @@ def find_slurm() -> tuple[Path, str]:
     """The folder of Slurm's tools, or else why there is none."""
     named = os.environ.get(VARIABLE) or os.path.dirname(shutil.which("sbatch") or "")
     if not named:
-        return Path(), f"no sbatch in PATH and no {VARIABLE}: apt install slurmctld slurmd munge"
+        return Path(), f"no sbatch in PATH and no {VARIABLE}: try ./task test:slurm"
     bin_dir = Path(named)
     for name in ("slurmctld", "slurmd", "munged", "slurmstepd"):
         if _daemon(bin_dir, name) is None:
