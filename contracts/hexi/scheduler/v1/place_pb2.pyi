@@ -1128,10 +1128,13 @@ class PoolBid(_message.Message):
     EXECUTOR_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
     CPU_FIELD_NUMBER: _builtins.int
+    DEVICE_MILLI_FREE_FIELD_NUMBER: _builtins.int
     class_id: _builtins.str
     executor: _builtins.str
     device: _builtins.int
     cpu: _builtins.int
+    device_milli_free: _builtins.int
+    """When it was reckoned."""
     def __init__(
         self,
         *,
@@ -1139,10 +1142,11 @@ class PoolBid(_message.Message):
         executor: _builtins.str = ...,
         device: _builtins.int = ...,
         cpu: _builtins.int = ...,
+        device_milli_free: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "cpu", b"cpu", "device", b"device", "executor", b"executor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "cpu", b"cpu", "device", b"device", "device_milli_free", b"device_milli_free", "executor", b"executor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1186,12 +1190,12 @@ class MixRecord(_message.Message):
     GENERATION_FIELD_NUMBER: _builtins.int
     GENERATION_ARRIVALS_FIELD_NUMBER: _builtins.int
     DEVICE_VALUES_FIELD_NUMBER: _builtins.int
-    WATT_MILLI_FIELD_NUMBER: _builtins.int
+    WATT_WORTH_FIELD_NUMBER: _builtins.int
     until_ms: _builtins.int
     arrivals: _builtins.int
     generation: _builtins.int
     generation_arrivals: _builtins.int
-    watt_milli: _builtins.int
+    watt_worth: _builtins.int
     @_builtins.property
     def cause(self) -> _common_pb2.Cause: ...
     @_builtins.property
@@ -1211,11 +1215,11 @@ class MixRecord(_message.Message):
         generation: _builtins.int = ...,
         generation_arrivals: _builtins.int = ...,
         device_values: _abc.Iterable[Global___DeviceValue] | None = ...,
-        watt_milli: _builtins.int = ...,
+        watt_worth: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrivals", b"arrivals", "bids", b"bids", "cause", b"cause", "device_values", b"device_values", "generation", b"generation", "generation_arrivals", b"generation_arrivals", "seen", b"seen", "until_ms", b"until_ms", "watt_milli", b"watt_milli"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrivals", b"arrivals", "bids", b"bids", "cause", b"cause", "device_values", b"device_values", "generation", b"generation", "generation_arrivals", b"generation_arrivals", "seen", b"seen", "until_ms", b"until_ms", "watt_worth", b"watt_worth"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -35,6 +35,7 @@ class Largest(NamedTuple):
     memory_mib: int = 0
     accelerators: int = 0
     accelerators_all: int = 0
+    cpu_milli_all: int = 0
 
     def including(self, server: Server) -> Largest:
         return Largest(
@@ -43,6 +44,7 @@ class Largest(NamedTuple):
             max(self.memory_mib, server.memory_mib),
             max(self.accelerators, server.accelerators),
             self.accelerators_all + server.accelerators,
+            self.cpu_milli_all + server.cpu_milli,
         )
 
 
@@ -90,7 +92,7 @@ class Capacity:
         return [m for m in self._cells[cell + DEVICES : cell + self._width] if m >= 0]
 
     def server_at(self, slot: int) -> int:
-        return self._cells[slot * self._width + SERVER]
+        return int(self._cells[slot * self._width + SERVER])
 
     def pool(self, server: int) -> Pool:
         return self._pool_of[server]

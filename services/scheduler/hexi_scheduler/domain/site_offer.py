@@ -47,7 +47,7 @@ def offer_of(site: Site, rules: Rules = NO_RULES) -> SiteOffer | None:
 def _class_offer(site: Site, kind: tuple[str, str], spare: Mapping[str, int]) -> ClassOffer:
     pool = site.capacity.pools[kind]
     held = held_units(site, *kind) + (spare.get(kind[0], 0) if kind[1] == FLEET else 0)
-    servers, cpu_milli, memory_mib, accelerators, _ = site.capacity.kinds[kind]
+    servers, cpu_milli, memory_mib, accelerators = site.capacity.kinds[kind][:4]
     cpu_max, memory_max = pool.most()
     return ClassOffer(
         *kind,

@@ -24,7 +24,7 @@ def mix_record(event: MixLearned, cause: common_pb2.Cause) -> place_pb2.MixRecor
             place_pb2.DeviceValue(device_milli=milli, worth=worth)
             for milli, worth in event.device_values
         ],
-        watt_milli=event.watt_milli,
+        watt_worth=event.watt_worth,
     )
 
 
@@ -40,9 +40,12 @@ def mix(said: place_pb2.MixRecord) -> MixLearned:
             )
             for s in said.seen
         ),
-        tuple(Bid(bid.class_id, bid.executor, bid.device, bid.cpu) for bid in said.bids),
+        tuple(
+            Bid(bid.class_id, bid.executor, bid.device, bid.cpu, bid.device_milli_free)
+            for bid in said.bids
+        ),
         said.generation,
         said.generation_arrivals,
         tuple((value.device_milli, value.worth) for value in said.device_values),
-        said.watt_milli,
+        said.watt_worth,
     )

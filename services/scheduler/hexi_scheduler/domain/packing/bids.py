@@ -57,6 +57,7 @@ def bids(
             *pool.kind,
             round(float(duals[number]) * factor),
             round(float(duals[len(pools) + number]) * factor),
+            pool.device_milli,
         )
         for number, (pool, _) in enumerate(pools)
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hexi_scheduler.domain.capacity import Capacity
-from hexi_scheduler.domain.packing.columns import BLOCK
+from hexi_scheduler.domain.packing.columns import BLOCK, NOT_YET, WORTH_AT
 from hexi_scheduler.domain.packing.kernel import Q_BEGIN, Q_END, find
 from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.packing.rules import PackingRules
@@ -55,6 +55,7 @@ class Board:
         self._capacity = capacity
         self._tables = tables_of(capacity, rules, mix)
         self._prices = prices_of(capacity, mix)
+        capacity.columns.cells[:, WORTH_AT] = NOT_YET
         self._rows: dict[Shape, _Row] = {}
         self._plans: dict[tuple[Resources, tuple[Pool, ...]], _Plan] = {}
 

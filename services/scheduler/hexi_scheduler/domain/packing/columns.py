@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 BLOCK = 128
 LOG_MIN = 1_024
 # Columns of the cells; from DEVICES on, the free milli of each device, -1 where there is none.
-CPU, MEMORY, SHUT, SERVER, CPU_TOTAL, POOL, LAST, DEVICES = range(8)
+CPU, MEMORY, SHUT, SERVER, CPU_TOTAL, POOL, LAST, WORTH, WORTH_AT, DEVICES = range(10)
 EMPTY = 1 << 30  # the reason why a slot without a server is shut
+NOT_YET = -2
 TURN = (1 << 31) - 1  # changes are counted up to here, then from 0
 
 Int32s = NDArray[np.int32]
@@ -21,7 +22,8 @@ class Columns(NamedTuple):
     """Cells by slot and column; a pool's slots are consecutive, in the order of its servers.
 
     SHUT has one bit a reason. `log` is a ring of slots that changed, by which a board catches up;
-    LAST is the number of a slot's newest change. All of a server lies together in memory.
+    LAST is the number of a slot's newest change, WORTH what the board found it worth at WORTH_AT.
+    All of a server lies together in memory.
     """
 
     cells: Int32s
@@ -33,7 +35,7 @@ class Columns(NamedTuple):
 
     @property
     def devices_max(self) -> int:
-        return self.cells.shape[1] - DEVICES
+        return int(self.cells.shape[1]) - DEVICES
 
 
 def blank(sizes: list[int], devices: int) -> Columns:

@@ -25,6 +25,8 @@ from hexi_scheduler.domain.packing.columns import (
     SERVER,
     SHUT,
     TURN,
+    WORTH,
+    WORTH_AT,
 )
 
 NEVER = 2**31 - 1
@@ -40,6 +42,7 @@ Q_CPU, Q_MEMORY, Q_ACCELERATORS, Q_MILLI, Q_BEGIN, Q_END, Q_POOLS = range(7)
 
 Int32s = NDArray[np.int32]
 Query = NDArray[np.int64]
+Taken = tuple[int, int]  # a cost or change of worth, and devices as bits
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -122,61 +125,90 @@ def _packages(total: int, free: int) -> int:
 
 
 @_compiled
-def _devices(cells: Int32s, t: Tables, q: Query, slot: int, step: int) -> tuple[int, int]:
-    """What taking devices changes in their worth, at best, and which (bits); 0: too few hold."""
-    worth, asked = t.device[cells[slot, POOL], step], int(q[Q_MILLI])
-    several = q[Q_ACCELERATORS] > 1
-    wholes = t.wholes[cells[slot, POOL], step]
-    whole = 0
+def _sum(cells: Int32s, t: Tables, slot: int, step: int) -> tuple[int, int, int]:
+    """Worth of a server's devices beside this much vCPU, their free milli, and the wholes."""
+    pool, worth, total, wholes = int(cells[slot, POOL]), 0, 0, 0
     for device in range(DEVICES, cells.shape[1]):
-        whole += cells[slot, device] == WHOLE
-    bits = _tightest(cells, q, slot) if several else 0
-    best, left = 0, whole
-    for device in range(cells.shape[1] - DEVICES):
-        milli = int(cells[slot, DEVICES + device])
-        if milli < asked or (several and not (bits >> device) & 1):
-            continue
-        change = int(worth[(milli - asked) // STEP_MILLI]) - int(worth[milli // STEP_MILLI])
-        if several:
-            best += change
-            left -= milli == WHOLE
-            continue
-        if milli == WHOLE:
-            change += int(wholes[whole - 1]) - int(wholes[whole])
-        if not bits or change > best:
-            best, bits = change, 1 << device
-    return best + int(wholes[left]) - int(wholes[whole]), bits
+        milli = int(cells[slot, device])
+        if milli < 0:
+            break
+        worth += int(t.device[pool, step, milli // STEP_MILLI])
+        total += milli
+        wholes += milli == WHOLE
+    return worth + int(t.wholes[pool, step, wholes]), total, wholes
 
 
 @_compiled
-def cost(cells: Int32s, t: Tables, q: Query, slot: int) -> tuple[int, int]:
+def _worth(cells: Int32s, t: Tables, slot: int) -> int:
+    """Of a server as it is: the same for all shapes, so it is kept until the server changes."""
+    if cells[slot, WORTH_AT] == cells[slot, LAST]:
+        return int(cells[slot, WORTH])
+    cpu, pool = int(cells[slot, CPU]), int(cells[slot, POOL])
+    worth, total, _ = _sum(cells, t, slot, _step(t.cpu_steps, cpu))
+    worth -= _stranded(t, pool, cpu, total)
+    cells[slot, WORTH] = worth
+    cells[slot, WORTH_AT] = cells[slot, LAST]
+    return worth
+
+
+@_compiled
+def _stranded(t: Tables, pool: int, cpu: int, devices_milli: int) -> int:
+    part = (devices_milli + TOTAL_STEP_MILLI - 1) // TOTAL_STEP_MILLI
+    return int(t.stranded[pool, cpu // CPU_STEP_MILLI, part])
+
+
+@_compiled
+def _share(cells: Int32s, t: Tables, q: Query, place: tuple[int, int, int], wholes: int) -> Taken:
+    """One share of the device where that changes worth for the best; bits 0: nowhere."""
+    slot, pool, step = place
+    worth, asked, best, bits = t.device[pool, step], int(q[Q_MILLI]), 0, 0
+    for device in range(cells.shape[1] - DEVICES):
+        milli = int(cells[slot, DEVICES + device])
+        if milli < asked:
+            continue
+        change = int(worth[(milli - asked) // STEP_MILLI]) - int(worth[milli // STEP_MILLI])
+        if milli == WHOLE:
+            change += int(t.wholes[pool, step, wholes - 1]) - int(t.wholes[pool, step, wholes])
+        if not bits or change > best:
+            best, bits = change, 1 << device
+    return best, bits
+
+
+@_compiled
+def _several(cells: Int32s, t: Tables, q: Query, place: tuple[int, int, int], wholes: int) -> Taken:
+    """Shares of several devices, where least room is to spare."""
+    slot, pool, step = place
+    worth, asked, change, left = t.device[pool, step], int(q[Q_MILLI]), 0, wholes
+    bits = _tightest(cells, q, slot)
+    for device in range(cells.shape[1] - DEVICES):
+        if (bits >> device) & 1:
+            milli = int(cells[slot, DEVICES + device])
+            change += int(worth[(milli - asked) // STEP_MILLI]) - int(worth[milli // STEP_MILLI])
+            left -= milli == WHOLE
+    return change + int(t.wholes[pool, step, left]) - int(t.wholes[pool, step, wholes]), bits
+
+
+@_compiled
+def cost(cells: Int32s, t: Tables, q: Query, slot: int) -> Taken:
     """What the shape costs on a slot, and on which devices (bits); NEVER where it does not fit."""
     cpu, pool = int(cells[slot, CPU]), int(cells[slot, POOL])
     if cpu < q[Q_CPU] or cells[slot, SHUT]:
         return NEVER, 0
     after = cpu - int(q[Q_CPU])
-    step, step_after = _step(t.cpu_steps, cpu), _step(t.cpu_steps, after)
-    found, bits = 0, 0
+    step = _step(t.cpu_steps, after)
+    later, total, wholes = _sum(cells, t, slot, step)
+    bits = 0
     if q[Q_ACCELERATORS]:
-        change, bits = _devices(cells, t, q, slot, step_after)
+        place = (slot, pool, step)
+        if q[Q_ACCELERATORS] == 1:
+            change, bits = _share(cells, t, q, place, wholes)
+        else:
+            change, bits = _several(cells, t, q, place, wholes)
         if not bits:
             return NEVER, 0
-        found = -change
-    total = wholes = 0
-    before, later = t.device[pool, step], t.device[pool, step_after]
-    for device in range(DEVICES, cells.shape[1]):
-        milli = int(cells[slot, device])
-        if milli < 0:
-            break
-        found += int(before[milli // STEP_MILLI]) - int(later[milli // STEP_MILLI])
-        total += milli
-        wholes += milli == WHOLE
-    found += int(t.wholes[pool, step, wholes]) - int(t.wholes[pool, step_after, wholes])
-    part = (total + TOTAL_STEP_MILLI - 1) // TOTAL_STEP_MILLI
-    found -= int(t.stranded[pool, cpu // CPU_STEP_MILLI, part])
-    total -= int(q[Q_ACCELERATORS]) * int(q[Q_MILLI])
-    part = (total + TOTAL_STEP_MILLI - 1) // TOTAL_STEP_MILLI
-    found += int(t.stranded[pool, after // CPU_STEP_MILLI, part])
+        later += change
+        total -= int(q[Q_ACCELERATORS]) * int(q[Q_MILLI])
+    found = _worth(cells, t, slot) - later + _stranded(t, pool, after, total)
     found += (after * int(t.left[0]) + total * int(t.left[1])) // 1_000_000
     if t.package[pool]:
         owned = int(cells[slot, CPU_TOTAL])

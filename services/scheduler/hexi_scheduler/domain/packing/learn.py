@@ -5,27 +5,45 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from hexi_scheduler.domain.packing.mix import MixLearned, Seen, Shape
+from hexi_scheduler.domain.capacity import Capacity
+from hexi_scheduler.domain.packing.mix import Bid, MixLearned, Seen, Shape
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.place_time import REMEMBER_MAX, REMEMBER_MS
 from hexi_scheduler.domain.site import Site
 
 COUNT = 256  # of one arrival: decay must not round what is rare away
 PPM = 1_000_000
-FADE_STEPS = 4  # each makes all costs anew
+CHANGES_MAX = 5
+INTERVALS_MAX = 16  # so much longer when nothing changes
+FADE_STEPS, SLACK_STEPS = 4, 10
 WHOLE = 1_000
 
 
 def learn(site: Site, at_ms: int, rules: PackingRules) -> Iterator[MixLearned]:
-    """Anew when as much came as ever before, later at an interval that grows with the site."""
+    """Anew when as much came as ever before; later when enough came and what is free changed."""
     came = site.arrivals.before(at_ms)
     if came < rules.first_arrivals or not rules.first_arrivals:
         return
     servers = len(site.capacity.servers)
-    interval = max(rules.interval_arrivals_min, servers * rules.interval_servers_ppm // PPM)
+    least = max(rules.interval_arrivals_min, servers * rules.interval_servers_ppm // PPM)
     ever = site.mix.arrivals if site.mix else 0
-    if came >= min(max(rules.first_arrivals, ever), interval):
+    if came >= min(max(rules.first_arrivals, ever), least) and (
+        came >= min(max(least, ever), least * INTERVALS_MAX) or _moved(site, rules)
+    ):
         yield _learned(site, at_ms, rules)
+
+
+def _moved(site: Site, rules: PackingRules) -> bool:
+    """Whether enough devices came free or were taken that prices are others."""
+    free = {(bid.class_id, bid.executor): bid.device_milli_free for bid in _bids(site)}
+    pools = site.capacity.pools.items()
+    moved = sum(abs(pool.device_milli - free.get(kind, 0)) for kind, pool in pools)
+    devices = sum(kind.accelerators_all for kind in site.capacity.kinds.values())
+    return moved * PPM >= devices * WHOLE * rules.moved_ppm
+
+
+def _bids(site: Site) -> tuple[Bid, ...]:
+    return site.mix.bids if site.mix else ()
 
 
 def learn_before_forgetting(site: Site, now_ms: int, rules: PackingRules) -> Iterator[MixLearned]:
@@ -49,7 +67,6 @@ def _learned(site: Site, until_ms: int, rules: PackingRules) -> MixLearned:
         new[shape] += count
     seen = _decayed(before.seen, new, rules)
     pools = [(pool, capacity.kinds[kind].accelerators) for kind, pool in capacity.pools.items()]
-    free = sum(pool.device_milli for pool, _ in pools)
     total = sum(kind.accelerators_all for kind in capacity.kinds.values()) * WHOLE
     after = before._replace(
         until_ms=until_ms,
@@ -57,21 +74,25 @@ def _learned(site: Site, until_ms: int, rules: PackingRules) -> MixLearned:
         seen=seen,
         bids=bids(seen, pools, rules),
     )
-    watt_milli = _faded(rules, free, total)
-    if not _outgrown(after, watt_milli, rules):
+    watt_worth = _watt_worth(rules, capacity, seen)
+    if not _outgrown(after, watt_worth, rules):
         return after
     return after._replace(
         generation=before.generation + 1,
         generation_arrivals=after.arrivals,
         seen=tuple(one._replace(weight=one.came) for one in seen if one.came),
         device_values=device_values(seen, total),
-        watt_milli=watt_milli,
+        watt_worth=watt_worth,
     )
 
 
-def _outgrown(mix: MixLearned, watt_milli: int, rules: PackingRules) -> bool:
+def _outgrown(mix: MixLearned, watt_worth: int, rules: PackingRules) -> bool:
     """Twice as much came as worth was reckoned from, or other work than then."""
-    if mix.arrivals >= 2 * mix.generation_arrivals or watt_milli != mix.watt_milli:
+    if mix.arrivals >= 2 * mix.generation_arrivals:
+        return True
+    # A small change waits, lest one at the edge makes all costs anew time and again.
+    changed, ends = abs(watt_worth - mix.watt_worth), (0, rules.watt_worth)
+    if changed * CHANGES_MAX >= rules.watt_worth > 0 or (changed and watt_worth in ends):
         return True
     counts = sum(one.came for one in mix.seen) or 1
     weights = sum(one.weight for one in mix.seen) or 1
@@ -95,11 +116,24 @@ def _decayed(before: Iterable[Seen], new: Counter[Shape], rules: PackingRules) -
     return tuple(Seen(shape, counts[shape], weights.get(shape, 0)) for shape in shapes)
 
 
-def _faded(rules: PackingRules, free: int, total: int) -> int:
-    """What a watt is worth: all while there is slack, nothing when room is short."""
-    if not rules.watt_milli or not total:
+def _watt_worth(rules: PackingRules, capacity: Capacity, seen: Iterable[Seen]) -> int:
+    """What a watt is worth: all while there is slack, nothing when devices or vCPU are short."""
+    free = sum(pool.device_milli for pool in capacity.pools.values())
+    kinds = capacity.kinds.values()
+    devices = sum(kind.accelerators_all for kind in kinds) * WHOLE
+    cpu = sum(kind.cpu_milli_all for kind in kinds)
+    asked = sum(one.came * one.shape.accelerators * one.shape.device_milli for one in seen)
+    asked_cpu = sum(one.came * one.shape.cpu_milli for one in seen)
+    if not rules.watt_worth or not asked or not devices:
         return 0
-    above = free * PPM // total - rules.fade_to_ppm
-    span = max(1, rules.fade_from_ppm - rules.fade_to_ppm)
-    steps = FADE_STEPS * max(0, min(span, above)) // span
-    return rules.watt_milli * steps // FADE_STEPS
+    above = free * PPM // devices - rules.fade_from_ppm
+    slack = PPM - asked_cpu * devices * PPM // (asked * cpu)
+    part = _part(above, rules.fade_span_ppm, FADE_STEPS) * _part(
+        slack, rules.cpu_slack_ppm, SLACK_STEPS
+    )
+    return rules.watt_worth * part // (FADE_STEPS * SLACK_STEPS)
+
+
+def _part(value: int, span: int, steps: int) -> int:
+    """How many steps of the span, to the nearest."""
+    return max(0, min(steps, (value * steps + span // 2) // span))

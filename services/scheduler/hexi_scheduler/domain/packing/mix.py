@@ -26,12 +26,13 @@ class Seen(NamedTuple):
 
 
 class Bid(NamedTuple):
-    """What using a pool costs: micro-devices per milli-device, and per milli-vCPU."""
+    """What using a pool costs: thousandths of a milli-device, per milli-device and milli-vCPU."""
 
     class_id: str
     executor: str
     device: int
     cpu: int
+    device_milli_free: int = 0  # when it was reckoned
 
 
 class MixLearned(NamedTuple):
@@ -47,8 +48,8 @@ class MixLearned(NamedTuple):
     bids: tuple[Bid, ...] = ()
     generation: int = 0
     generation_arrivals: int = 0
-    device_values: tuple[tuple[int, int], ...] = ()  # share in milli and its worth in micro-devices
-    watt_milli: int = 0  # what a watt is worth at the fill of then
+    device_values: tuple[tuple[int, int], ...] = ()  # share in milli, and its worth
+    watt_worth: int = 0  # at the fill of then
 
 
 class Arrivals:

@@ -16,6 +16,7 @@ class PackingRules(NamedTuple):
     first_arrivals: int = 0  # 0: never
     interval_arrivals_min: int = 100
     interval_servers_ppm: int = 80_000  # of the site's servers, where that is more
+    moved_ppm: int = 10_000  # part of the devices that came free or were taken since
     window_arrivals: int = 65_536
     shapes_max: int = 128
     drift_ppm: int = 100_000  # so much of the mix is other work than when worth was reckoned
@@ -32,10 +33,12 @@ class PackingRules(NamedTuple):
     flexible_ppm: int = 700_000  # work that may go to so many of the widest choice of pools
     guard_ppm: int = 600_000  # how much more other work counts, and
     guard_chance_ppm: int = 1_000_000  # by how many deviations of its expected number
-    # Power: what a watt is worth, and the free part of devices below which it counts nothing.
-    watt_milli: int = 0
-    fade_from_ppm: int = 250_000
-    fade_to_ppm: int = 150_000
+    # Power: what a watt is worth in thousandths of a milli-device; less where the free part of
+    # devices is near `fade_from`, or where the mix asks nearly all vCPU beside the devices.
+    watt_worth: int = 0
+    fade_from_ppm: int = 160_000
+    fade_span_ppm: int = 100_000
+    cpu_slack_ppm: int = 50_000
     package_w: int = 105
     device_w_other: int = 200
     device_w: tuple[tuple[str, int], ...] = ()

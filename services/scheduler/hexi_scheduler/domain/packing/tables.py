@@ -34,18 +34,18 @@ def tables_of(capacity: Capacity, rules: PackingRules, mix: MixLearned | None) -
     if mix and mix.device_values:
         values = values_by_step(mix.device_values, STEPS, STEP_MILLI)
         device += values * (rules.device_value_ppm / PPM)
-    watt_milli = mix.watt_milli if mix else 0
+    watt_worth = mix.watt_worth if mix else 0
     for number, (class_id, _) in enumerate(capacity.pools):
         # A device that wakes costs power: a wholly free one is worth what it does not burn.
         watts = dict(rules.device_w).get(class_id, rules.device_w_other)
-        wholes[number] += watt_milli * watts * np.arange(wholes.shape[2])
+        wholes[number] += watt_worth / UNIT * watts * np.arange(wholes.shape[2])
     return flat(
         Tables(
             np.array(steps, np.int32),
             _units(device),
             _units(wholes),
             _units(stranded(capacity, rules, seen)),
-            np.full(len(capacity.pools), watt_milli * rules.package_w * UNIT, np.int32),
+            np.full(len(capacity.pools), watt_worth * rules.package_w, np.int32),
             np.array([rules.leftover_cpu_ppm, rules.leftover_device_ppm], np.int32),
         )
     )
