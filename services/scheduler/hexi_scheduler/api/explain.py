@@ -9,7 +9,7 @@ from hexi.scheduler.v1 import scheduler_service_pb2 as pb
 
 from hexi_scheduler.api.words import SUMMARY, UNKNOWN, Both, miss_message, start_texts
 from hexi_scheduler.domain.board import Board
-from hexi_scheduler.domain.inquiry import ROOM, Found, costs, inquire, judge
+from hexi_scheduler.domain.inquiry import ROOM, Found, inquire, judge, open_sites
 from hexi_scheduler.domain.route_policy import RoutePolicy
 from hexi_scheduler.domain.why import Miss
 from hexi_scheduler.ports import FleetCopy, SiteStates
@@ -27,8 +27,8 @@ ENDS: Both = ("what runs there has ended by then", "届时正在运行的作业�
 CLAIMED: Both = ("the site keeps for it what frees up", "数据中心已为它预留释放的资源")
 DEFERRED: Both = ("it then costs less, or may start", "届时成本更低或允许启动")
 NOBODY_KNOWS: Both = (
-    "nobody has said how long the work runs that stands in its way",
-    "占用资源的作业未声明时长, 无法预计",
+    "unknown: the run times that are known do not free enough",
+    "未知: 已知的运行时长不足以推算",
 )
 CLOSED: Both = ("no site passes its filters", "没有数据中心满足其条件")
 
@@ -63,9 +63,11 @@ class Explainer:
             found = inquire(self._board, self._copy.fleet, self._copy.endings, workload, at_ms)
             _put_found(answer, found, view, at_ms)
         else:
-            judged = judge(self._board, workload)
-            prices = costs(self._board, workload, at_ms)
-            _put_verdicts(answer, {j.offer.site_id: j.objections for j in judged}, prices)
+            candidates = open_sites(self._board, workload, at_ms)
+            against = {
+                j.offer.site_id: j.objections for j in judge(self._board, workload, candidates)
+            }
+            _put_verdicts(answer, against, {name: c[0][0] for name, c in candidates.items()})
         return answer
 
     def _catch_up(self, at_ms: int) -> None:

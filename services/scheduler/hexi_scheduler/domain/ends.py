@@ -42,8 +42,11 @@ class Ends:
         ends = self._end_ms
         slots = np.flatnonzero(ends < FOREVER_MS)
         if len(slots) > most:
-            slots = slots[np.argpartition(ends[slots], most)[:most]]
-        return sorted((int(ends[slot]), self._names[slot]) for slot in slots.tolist())
+            # Equal ends go by name, so all of them take part.
+            last_ms = np.partition(ends[slots], most - 1)[most - 1]
+            slots = slots[ends[slots] <= last_ms]
+        names = [self._names[slot] for slot in slots.tolist()]
+        return sorted(zip(ends[slots].tolist(), names, strict=True))[:most]
 
     def _grow(self) -> int:
         if len(self._names) == len(self._end_ms):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from hexi_scheduler.domain.board import Board
-from hexi_scheduler.domain.filters import FILTERS, lease_of, objections, suitable, welcome
+from hexi_scheduler.domain.board import Board, Candidate
+from hexi_scheduler.domain.filters import FILTERS, objections, welcome
 from hexi_scheduler.domain.fleet import Fleet
-from hexi_scheduler.domain.offer import SiteOffer
-from hexi_scheduler.domain.ranking import RANK_BITS
 from hexi_scheduler.domain.room import NOTHING, has_room
 from hexi_scheduler.domain.why import FilterCount, Miss
 from hexi_scheduler.domain.why_place import Looked, Wanted, look
@@ -35,21 +33,25 @@ class Found(NamedTuple):
     starts_ms: tuple[tuple[int, str], ...]
 
 
-def judge(board: Board, workload: Workload) -> tuple[Judged, ...]:
-    """Every site and what speaks against it, room included."""
-    demand, tenant_id = workload.demand, workload.tenant_id
-    return tuple(
-        Judged(offer, tuple(objections(offer, demand, tenant_id, board.around)))
-        for _, offer in sorted(board.offers.items())
-    )
-
-
-def costs(board: Board, workload: Workload, at_ms: int) -> dict[str, int]:
-    """The cheapest class of each site that nothing speaks against."""
-    found: dict[str, int] = {}
+def open_sites(board: Board, workload: Workload, at_ms: int) -> dict[str, list[Candidate]]:
+    """Sites and classes that no filter removes, with their costs; the cheapest first."""
+    found: dict[str, list[Candidate]] = {}
     for key in board.ranking(workload, at_ms).keys.tolist():
-        found.setdefault(board.site_of(key), key >> RANK_BITS)
+        candidate = board.candidate(key, workload)
+        found.setdefault(candidate[1], []).append(candidate)
     return found
+
+
+def judge(board: Board, workload: Workload, open_now: Collection[str]) -> tuple[Judged, ...]:
+    """Every site and what speaks against it, room aside."""
+    demand, tenant_id, around = workload.demand, workload.tenant_id, board.around
+    return tuple(
+        Judged(
+            offer,
+            () if name in open_now else tuple(objections(offer, demand, tenant_id, around)),
+        )
+        for name, offer in sorted(board.offers.items())
+    )
 
 
 def inquire(
@@ -57,44 +59,35 @@ def inquire(
 ) -> Found:
     """Which sites the filters of ROUTE leave, what their servers lack, and until when."""
     demand = workload.demand
-    judged = judge(board, workload)
-    open_sites = {j.offer.site_id: j.offer for j in judged if not j.objections}
-    wanted = {name: _wanted(board, offer, workload) for name, offer in open_sites.items()}
+    candidates = open_sites(board, workload, at_ms)
+    judged = judge(board, workload, candidates)
+    wanted = {name: _wanted(board, found, demand) for name, found in candidates.items()}
     looked = look(fleet, demand, wanted)
-    roomy = [name for name in open_sites if looked.replicas.get(name, 0) >= demand.replicas]
-    ready = tuple(n for n in roomy if _offers_room(board, open_sites[n], workload))
+    roomy = sorted(name for name, n in looked.replicas.items() if n >= demand.replicas)
+    ready = tuple(
+        name for name in roomy if any(has_room(c[3], demand, NOTHING) for c in candidates[name])
+    )
     reserved = [name for name in roomy if name not in ready]
     misses = (*looked.misses, *site_misses(judged, demand, board.around))
+    counts = (*_counts(judged, fleet), *looked.filters)
     if reserved:
         misses = (Miss("reserved", reserved[0], demand.units, 0), *misses)
-    counts = _counts(judged, fleet)
-    if reserved:
         servers = sum(fleet.servers(name) for name in reserved)
         counts = (*counts, FilterCount("reserved", len(reserved), servers))
     total = sum(_size(j, fleet) for j in judged)
-    prices = costs(board, workload, at_ms)
+    prices = {name: found[0][0] for name, found in candidates.items()}
     starts = () if ready else _starts(fleet, endings, demand, wanted, looked, prices)
-    return Found(judged, prices, (*counts, *looked.filters), total, misses, ready, starts)
+    return Found(judged, prices, counts, total, misses, ready, starts)
 
 
-def _wanted(board: Board, offer: SiteOffer, workload: Workload) -> Wanted:
-    demand = workload.demand
-    borne = suitable(offer, demand, workload.tenant_id, board.around)
-    kinds = frozenset(choice.offer.class_id for choice in borne)
-    dear = frozenset(
-        c.class_id
-        for c in offer.classes
-        if welcome(c.class_id, demand, board.around)
-        and 0 < demand.price_micro_yuan_max < c.price_micro_yuan
-        and not lease_of(offer, demand, workload.tenant_id, c)
-    )
-    return Wanted(kinds, dear)
-
-
-def _offers_room(board: Board, offer: SiteOffer, workload: Workload) -> bool:
-    demand = workload.demand
-    borne = suitable(offer, demand, workload.tenant_id, board.around)
-    return any(has_room(choice, demand, NOTHING) for choice in borne)
+def _wanted(board: Board, found: list[Candidate], demand: Demand) -> Wanted:
+    classes = frozenset(candidate[2] for candidate in found)
+    if not demand.price_micro_yuan_max:
+        return Wanted(classes)
+    offer = board.offers[found[0][1]]
+    dear = (c.class_id for c in offer.classes if c.price_micro_yuan > demand.price_micro_yuan_max)
+    welcome_ones = (name for name in dear if welcome(name, demand, board.around))
+    return Wanted(classes, frozenset(welcome_ones) - classes)
 
 
 def _counts(judged: tuple[Judged, ...], fleet: Fleet) -> tuple[FilterCount, ...]:
@@ -125,7 +118,8 @@ def _starts(
         return -looked.replicas.get(site_id, 0), prices.get(site_id, 0), site_id
 
     found = []
-    for site_id in sorted(wanted, key=nearness)[:STARTS_MAX]:
+    sites_max = 1 if demand.replicas > 1 else STARTS_MAX
+    for site_id in sorted(wanted, key=nearness)[:sites_max]:
         executor = demand.constraints.executor
         kinds = frozenset((class_id, executor) for class_id in wanted[site_id].classes)
         fit_now = looked.replicas.get(site_id, 0)

@@ -140,13 +140,13 @@ def _filter(stock: Stock, demand: Demand, rows: Bools, tally: _Sites) -> list[Mi
         rows = _narrow(test.dimension, stock, rows, fits, tally)
     if asked.accelerators > 1 and asked.device_milli < WHOLE:
         rows = _narrow("device_share", stock, rows, _several(stock, asked, rows), tally)
+    held = _replicas(stock, rows, demand) if demand.replicas > 1 else rows.view(np.int8)
     for site_id, span in stock.spans.items():
         roomy = int(np.count_nonzero(rows[span]))
         if roomy:
-            more = demand.replicas
-            if roomy < demand.replicas:
-                more = _replicas(stock, span, rows, demand)
-            tally.replicas[site_id] = tally.replicas.get(site_id, 0) + more
+            more = roomy if roomy >= demand.replicas else int(held[span].sum())
+            more = min(demand.replicas, tally.replicas.get(site_id, 0) + more)
+            tally.replicas[site_id] = more
             tally.roomy[site_id] = tally.roomy.get(site_id, 0) + roomy
     found = (_nearest(stock, n, passed, in_service) for n in range(len(passed)))
     return [miss for miss in found if miss]
@@ -184,16 +184,18 @@ def _several(stock: Stock, asked: Resources, rows: Bools) -> Bools:
     return found
 
 
-def _replicas(stock: Stock, span: slice, roomy: Bools, demand: Demand) -> int:
-    """How many replicas the roomy servers of a site hold, as far as they were asked for."""
-    asked, rows, here = demand.resources, stock.rows, np.flatnonzero(roomy[span])
+def _replicas(stock: Stock, roomy: Bools, demand: Demand) -> Ints:
+    """How many replicas each server holds; none where a filter took it away."""
+    asked, rows, here = demand.resources, stock.rows, np.flatnonzero(roomy)
     per_server_max = demand.constraints.replicas_per_server_max or demand.replicas
-    most = np.minimum(per_server_max, rows.cpu_milli[span][here] // max(1, asked.cpu_milli))
+    most = np.minimum(per_server_max, rows.cpu_milli[here] // max(1, asked.cpu_milli))
     if asked.memory_mib:
-        most = np.minimum(most, rows.memory_mib[span][here] // asked.memory_mib)
+        most = np.minimum(most, rows.memory_mib[here] // asked.memory_mib)
     if asked.accelerators and asked.device_milli >= WHOLE:
-        most = np.minimum(most, rows.whole[span][here] // asked.accelerators)
-    return min(demand.replicas, int(most.sum()))
+        most = np.minimum(most, rows.whole[here] // asked.accelerators)
+    held = np.zeros(len(roomy), np.int32)
+    held[here] = most
+    return held
 
 
 def _nearest(

@@ -37,7 +37,7 @@ def start_in(
 
     `endings` come in their order; nobody reads on once all fits.
     """
-    servers = fleet.at(site_id)
+    servers, asked = fleet.at(site_id), demand.resources
     per_server_max = demand.constraints.replicas_per_server_max or demand.replicas
     missing = demand.replicas - fit_now
     free: dict[int, FreeServer] = {}
@@ -49,9 +49,9 @@ def start_in(
                 continue
             if server not in free:
                 free[server] = FreeServer(servers, server)
-                held[server] = min(per_server_max, free[server].replicas(demand.resources))
+                held[server] = min(per_server_max, free[server].replicas(asked))
             free[server].give(part, live.asked)
-            more = min(per_server_max, free[server].replicas(demand.resources))
+            more = min(per_server_max, free[server].replicas(asked))
             missing -= more - held[server]
             held[server] = more
         if missing <= 0:

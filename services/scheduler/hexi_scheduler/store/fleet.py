@@ -11,9 +11,9 @@ from hexi_scheduler.domain.ends import Ends
 from hexi_scheduler.domain.facts import Condition
 from hexi_scheduler.domain.fleet import Fleet
 from hexi_scheduler.domain.why_start import Ending
-from hexi_scheduler.wire.live import Holding, declared, holding
+from hexi_scheduler.wire.live import claimed, declared, end_ms_of, is_live, work_of
 
-ENDS_MAX = 512
+ENDS_FIRST, ENDS_MAX = 24, 96
 
 PlacementsOf = Callable[[str], Iterable[place_pb2.PlacementRecord]]
 PlacementOf = Callable[[str, str], place_pb2.PlacementRecord | None]
@@ -37,8 +37,7 @@ class FleetView:
                 self._forget(site_id, rest[2:])
             return
         if rest.startswith("p/"):
-            record = place_pb2.PlaceJournal.FromString(value).placement
-            self._hold(site_id, holding(record))
+            self._hold(site_id, place_pb2.PlaceJournal.FromString(value).placement)
         elif rest.startswith("condition/"):
             said = place_pb2.PlaceJournal.FromString(value).condition
             self._out[site_id][said.condition] = list(said.servers)
@@ -50,23 +49,29 @@ class FleetView:
 
     def endings(self, site_id: str) -> Iterator[Ending]:
         """Live work of a site by its end; each record is read when it is asked for."""
-        for end_ms, name in self._ends[site_id].earliest(ENDS_MAX):
-            record = self._placement_of(site_id, name)
-            if record is not None:
-                yield Ending(end_ms, holding(record).work)
+        seen = 0
+        # Most who ask are content with the first few.
+        for most in (ENDS_FIRST, ENDS_MAX):
+            for end_ms, name in self._ends[site_id].earliest(most)[seen:]:
+                record = self._placement_of(site_id, name)
+                if record is not None:
+                    yield Ending(end_ms, work_of(record))
+            seen = most
 
-    def _hold(self, site_id: str, now: Holding) -> None:
+    def _hold(self, site_id: str, record: place_pb2.PlacementRecord) -> None:
+        name, live = record.placement_id, is_live(record)
         ends = self._ends[site_id]
-        held = now.name in ends
-        if now.live != held:
-            move = self.fleet.take if now.live else self.fleet.give
-            for part in now.work.parts:
-                move(site_id, part, now.work.asked)
-        if now.live:
-            ends.put(now.name, now.end_ms)
+        held = name in ends
+        if live != held:
+            work = work_of(record)
+            move = self.fleet.take if live else self.fleet.give
+            for part in work.parts:
+                move(site_id, part, work.asked)
+        if live:
+            ends.put(name, end_ms_of(record))
         elif held:
-            ends.drop(now.name)
-        self._claim(site_id, now.name, now.claimed)
+            ends.drop(name)
+        self._claim(site_id, name, claimed(record))
 
     def _claim(self, site_id: str, name: str, servers: tuple[int, ...]) -> None:
         claims = self._claims[site_id]
@@ -89,7 +94,7 @@ class FleetView:
     def _take_again(self, site_id: str) -> None:
         self._ends[site_id] = Ends()
         for record in self._placements_of(site_id):
-            self._hold(site_id, holding(record))
+            self._hold(site_id, record)
         for condition, servers in self._out[site_id].items():
             self.fleet.bar(site_id, condition, servers)
         self._bar_claimed(site_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from hexi.inventory.v1 import inventory_pb2
 from hexi.scheduler.v1 import place_pb2
 
@@ -11,40 +9,36 @@ from hexi_scheduler.domain.fleet import Declared
 from hexi_scheduler.domain.leases import FOREVER_MS
 from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.why_start import Live
-from hexi_scheduler.domain.workload import FLEET, GENERAL, WHOLE, Resources
+from hexi_scheduler.domain.workload import FLEET, GENERAL, Resources
 
 _LIVE = (place_pb2.PLACEMENT_STATE_PLACED, place_pb2.PLACEMENT_STATE_STARTED)
 
 
-class Holding(NamedTuple):
-    """A placement's hold on servers; `claimed` ones are kept empty for it."""
-
-    name: str
-    live: bool
-    work: Live
-    end_ms: int
-    claimed: tuple[int, ...]
+def is_live(record: place_pb2.PlacementRecord) -> bool:
+    return record.state in _LIVE
 
 
-def holding(record: place_pb2.PlacementRecord) -> Holding:
-    """The newest record says it all: what it holds, or held."""
-    spec = record.workload.spec
-    asked = spec.resources
-    parts = tuple(
-        Allocation(a.server, tuple(a.devices), a.device_milli) for a in record.allocations
+def work_of(record: place_pb2.PlacementRecord) -> Live:
+    """What it holds, or held: the newest record says it all."""
+    asked = record.workload.spec.resources
+    return Live(
+        tuple(Allocation(a.server, tuple(a.devices), a.device_milli) for a in record.allocations),
+        Resources(max(1, asked.cpu_milli), asked.memory_mib, asked.accelerators),
     )
+
+
+def end_ms_of(record: place_pb2.PlacementRecord) -> int:
+    """When it ends at the latest, as far as its team has said."""
+    length_s = record.workload.spec.duration_s_max
     start_ms = record.started_at_ms or record.placed_at_ms
-    length_ms = spec.duration_s_max * 1_000
-    claims = record.state == place_pb2.PLACEMENT_STATE_CLAIMED
-    return Holding(
-        record.placement_id,
-        record.state in _LIVE,
-        Live(
-            parts, Resources(max(1, asked.cpu_milli), asked.memory_mib, asked.accelerators, WHOLE)
-        ),
-        start_ms + length_ms if length_ms else FOREVER_MS,
-        tuple(part.server for part in parts) if claims else (),
-    )
+    return start_ms + length_s * 1_000 if length_s else FOREVER_MS
+
+
+def claimed(record: place_pb2.PlacementRecord) -> tuple[int, ...]:
+    """Servers that are kept empty for it."""
+    if record.state != place_pb2.PLACEMENT_STATE_CLAIMED:
+        return ()
+    return tuple(part.server for part in record.allocations)
 
 
 def declared(message: inventory_pb2.ServerSet) -> Declared:
