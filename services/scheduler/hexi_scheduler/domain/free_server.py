@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from hexi_scheduler.domain.capacity import Capacity
+from typing import Protocol
+
 from hexi_scheduler.domain.placement import Allocation
+from hexi_scheduler.domain.pool import Free
 from hexi_scheduler.domain.workload import Resources
 
 MOST = 2**31
 
 
-class FreeServer:
-    """A copy to try things on; the site's capacity stays as it is."""
+class Servers(Protocol):
+    """Who knows what is free on the servers of a site."""
 
-    def __init__(self, capacity: Capacity, server: int) -> None:
-        self._cpu_milli, self._memory_mib, _ = capacity.free(server)
-        self._devices = capacity.devices(server)
+    def free(self, server: int) -> Free: ...
+
+    def devices(self, server: int) -> list[int]: ...
+
+
+class FreeServer:
+    """A copy to try things on; the servers stay as they are."""
+
+    def __init__(self, servers: Servers, server: int) -> None:
+        self._cpu_milli, self._memory_mib, _ = servers.free(server)
+        self._devices = servers.devices(server)
 
     def give(self, part: Allocation, asked: Resources) -> None:
         self._move(part, asked, 1)
