@@ -29,7 +29,7 @@ OVER = (
 Fill = Callable[[workload_pb2.WorkloadSpec, int], None]
 
 
-def leave_as_it_is(_spec: workload_pb2.WorkloadSpec, _at_ms: int) -> None:
+def _leave_as_it_is(_spec: workload_pb2.WorkloadSpec, _at_ms: int) -> None:
     """Where nobody has templates."""
 
 
@@ -40,7 +40,7 @@ class Desk:
     publisher: Publisher
     workloads: Workloads
     clock: Clock
-    fill: Fill = leave_as_it_is
+    fill: Fill = _leave_as_it_is
 
 
 def is_known(desk: Desk, request: scheduler_service_pb2.SubmitWorkloadsRequest) -> bool:

@@ -6,6 +6,7 @@ Method: random provinces and demands; the reference asks every site for itself a
 from __future__ import annotations
 
 import pytest
+from hexi.scheduler.v1 import route_pb2
 from hexi_scheduler.domain.atlas import Position, haversine_km
 from hexi_scheduler.domain.board import Candidate
 from hexi_scheduler.domain.cost import CostTerms, stay_of, terms
@@ -13,11 +14,12 @@ from hexi_scheduler.domain.filters import objections, suitable
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.room import has_room, within_share
-from hexi_scheduler.domain.route import HearOffers, Submit
+from hexi_scheduler.domain.route import HearOffers, Route, Submit
 from hexi_scheduler.domain.route_policy import RoutePolicy, dated_policy
 from hexi_scheduler.domain.router import Router
 from hexi_scheduler.domain.step_route import step
 from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
+from hexi_scheduler.wire.choice import choice, choice_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -297,3 +299,16 @@ def test_a_price_beyond_all_sense_is_the_last_choice_and_breaks_nothing() -> Non
 
     assert [site_id for _, site_id, _, _ in ranked] == ["b", "a"]
     assert [site_id for _, site_id, _, _ in leased] == ["a"]
+
+
+def test_a_choice_names_the_date_of_its_weights_and_reads_back() -> None:
+    router = Router(POLICY)
+    a100 = class_offer("A100", 8, 8, 1, "fleet")
+    step(router, HearOffers((SiteOffer("a", 1, SiteStanding(True), (a100,)),)), 0)
+
+    (route,) = step(router, Submit((Workload("w", "t", Demand(Resources(1_000, 64, 1))),)), 0)
+
+    assert isinstance(route, Route)
+    assert route.choice is not None
+    assert route.choice.policy_effective_from == POLICY.effective_from
+    assert choice(route_pb2.Choice.FromString(choice_bytes(route.choice))) == route.choice

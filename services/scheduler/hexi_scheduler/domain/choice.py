@@ -18,8 +18,9 @@ class Score(NamedTuple):
 
 @dataclass(slots=True)
 class Choice:
-    """The chosen one first; `body` is its wire form, made when it is first written."""
+    """The chosen one first, by the weights of a date; `body` is its wire form, made once."""
 
     scores: tuple[Score, ...]
     cheapest_full: Score | None = None
+    policy_effective_from: str = ""
     body: bytes = field(default=b"", compare=False, repr=False)

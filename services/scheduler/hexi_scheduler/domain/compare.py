@@ -43,7 +43,8 @@ def _compare(
     others = islice((s for s in behind if s[:2] != own[:2]), NEXT)
     cheapest = score(int(ranking.keys[0])) if len(ranking.keys) else own
     is_full = cheapest.terms.total < own.terms.total
-    return Choice((own, *others), cheapest if is_full else None)
+    date = router.board.policy.effective_from
+    return Choice((own, *others), cheapest if is_full else None, date)
 
 
 def _score(board: Board, workload: Workload, of: Candidate, at_ms: int) -> Score:

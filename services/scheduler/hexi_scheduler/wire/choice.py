@@ -18,13 +18,15 @@ def choice_bytes(of: Choice) -> bytes:
         body = b"".join(nested(1, _score_bytes(score)) for score in of.scores)
         if of.cheapest_full is not None:
             body += nested(2, _score_bytes(of.cheapest_full))
+        if of.policy_effective_from:
+            body += nested(3, of.policy_effective_from.encode())
         of.body = body
     return of.body
 
 
 def choice(message: route_pb2.Choice) -> Choice:
     full = _score(message.cheapest_full) if message.HasField("cheapest_full") else None
-    return Choice(tuple(map(_score, message.scores)), full)
+    return Choice(tuple(map(_score, message.scores)), full, message.policy_effective_from)
 
 
 @lru_cache(maxsize=SCORES_MAX)
