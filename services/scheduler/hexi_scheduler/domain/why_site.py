@@ -115,7 +115,8 @@ def _server_size(offer: SiteOffer, demand: Demand, around: Around) -> _Gap:
 
 def _replicas_empty(c: ClassOffer, demand: Demand) -> int:
     asked = demand.resources
-    most = c.cpu_milli_largest // max(1, asked.cpu_milli)
+    most = demand.constraints.replicas_per_server_max or demand.replicas
+    most = min(most, c.cpu_milli_largest // max(1, asked.cpu_milli))
     if asked.accelerators:
         milli = asked.accelerators * asked.device_milli
         most = min(most, c.accelerators_largest * WHOLE // milli)
