@@ -69,7 +69,7 @@ def _compiled(function: F) -> F:
 
 
 @_compiled
-def _unfolded(flat: Int32s) -> Tables:
+def unfolded(flat: Int32s) -> Tables:
     pools, steps, wholes = np.int64(flat[0]), np.int64(flat[1]), np.int64(flat[2])
     cpu, devices = np.int64(flat[3]), np.int64(flat[4])
     a = 5 + steps - 1
@@ -287,7 +287,7 @@ def find(
 
     `allowed` is by server; empty: all are.
     """
-    t = _unfolded(tables)
+    t = unfolded(tables)
     _catch_up(cells, log, t, row, q)
     least = row[len(cells) :]
     # The block that looks best is tried first: it nearly always ends the search.
