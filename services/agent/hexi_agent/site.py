@@ -27,7 +27,7 @@ from hexi_agent.domain.load import Load
 from hexi_agent.domain.physics import SitePhysics
 from hexi_agent.domain.simulated_runs import SimulatedRuns
 from hexi_agent.executors import Executor
-from hexi_agent.executors.cluster import Cluster, ClusterExecutor, Submitted, Waits
+from hexi_agent.executors.cluster import LOOK_S, Cluster, ClusterExecutor, Submitted, Waits
 from hexi_agent.executors.fleet import FleetExecutor
 from hexi_agent.executors.host import HostExecutor
 from hexi_agent.executors.kubernetes.manifest import KubernetesConfig
@@ -136,12 +136,12 @@ class SiteAgent:
             executors[HOST] = HostExecutor(folder, clock, real, reports.add)
         if SLURM in config.executors and config.slurm is not None:
             slurm = SlurmCluster(config.slurm, partial(accelerator_of, self._server_set))
-            wait_s = config.slurm.pending_s_max
-            executors[SLURM] = self._cluster_executor(SLURM, slurm, wait_s, reports)
+            waits = self._waits(config.slurm.pending_s_max, config.slurm.look_s)
+            executors[SLURM] = self._cluster_executor(SLURM, slurm, waits, reports)
         if KUBERNETES in config.executors and config.kubernetes is not None:
             cluster = self._add_kubernetes(config.kubernetes)
-            wait_s = config.kubernetes.pending_s_max
-            executors[KUBERNETES] = self._cluster_executor(KUBERNETES, cluster, wait_s, reports)
+            waits = self._waits(config.kubernetes.pending_s_max)
+            executors[KUBERNETES] = self._cluster_executor(KUBERNETES, cluster, waits, reports)
         watch = OrderWatch(config.site_id, executors, stub.WatchOrders, self._backoff(2.0))
         for name, executor in executors.items():
             self._run(f"executor {name}", executor.run)
@@ -158,11 +158,14 @@ class SiteAgent:
         return cluster
 
     def _cluster_executor(
-        self, name: str, cluster: Cluster, pending_s_max: int, reports: Reports
+        self, name: str, cluster: Cluster, waits: Waits, reports: Reports
     ) -> ClusterExecutor:
-        waits = Waits(self._around.clock, self._real_clock, self._backoff(30.0), pending_s_max)
         submitted = Submitted(self._config.state_dir / name)
         return ClusterExecutor(cluster, submitted, waits, reports.add)
+
+    def _waits(self, pending_s_max: int, look_s: float = LOOK_S) -> Waits:
+        clock, real = self._around.clock, self._real_clock
+        return Waits(clock, real, self._backoff(30.0), pending_s_max, look_s)
 
     def _add_sampler(self, line: Line, register: Register) -> None:
         config = self._config

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from hexi.scheduler.v1 import place_pb2, scheduler_service_pb2
+from hexi_agent.testing.living import World
 from hexi_agent.testing.small_kubernetes import SmallKubernetes
-from hexi_agent.testing.worlds import World
 from hexi_kit.ids import derive
 
 STARTED, ENDED = place_pb2.RUN_STATE_STARTED, place_pb2.RUN_STATE_ENDED

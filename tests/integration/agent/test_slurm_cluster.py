@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from hexi.scheduler.v1 import place_pb2, scheduler_service_pb2
 from hexi_agent.executors.slurm.cluster import SlurmCluster
+from hexi_agent.testing.living import World
 from hexi_agent.testing.small_slurm import SmallSlurm
-from hexi_agent.testing.worlds import World, slurm_config
+from hexi_agent.testing.worlds import slurm_config
 from hexi_kit.errors import InvalidArgument, Unavailable
 from hexi_kit.ids import derive
 

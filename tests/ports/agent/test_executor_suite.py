@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hexi.scheduler.v1 import place_pb2, scheduler_service_pb2, workload_pb2
+from hexi_agent.testing.living import World
 from hexi_kit.ids import derive
 
 STARTED, ENDED = place_pb2.RUN_STATE_STARTED, place_pb2.RUN_STATE_ENDED
 FAILED = place_pb2.RUN_STATE_FAILED_TO_START
-World = Any
 
 
 def order(*argv: str, name: str, most_s: int = 600) -> scheduler_service_pb2.Order:

@@ -59,6 +59,8 @@ class JobsCopy:
                 self._is_current = True
                 while True:
                     version = await self._watch(version)
+                    # Short after a watch with any event; a bookmark is one.
+                    await self._backoff.wait()
             except Outdated as error:
                 get_logger().info("jobs.listed_again", reason=str(error))
                 await self._backoff.wait()

@@ -50,6 +50,8 @@ class SlurmConfig(BaseModel):
     mounts: dict[str, str] = Field(default_factory=dict)
     # Slurm's name of server {server} of the server set; empty: Slurm chooses its nodes itself.
     node_name: str = Field("", pattern=r"^([A-Za-z0-9.-]*\{server(:0\d{1,2}d)?\}[A-Za-z0-9.-]*)?$")
+    # One squeue for all runs; controllers do not like to be asked often.
+    look_s: float = Field(2.0, ge=0.1, le=60)
     timeout_s: int = Field(30, ge=1, le=600)
     pending_s_max: int = Field(600, ge=1)
 
