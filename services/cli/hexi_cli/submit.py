@@ -67,14 +67,18 @@ def fill_in(
 
 
 def _spec(
-    name: str, replicas: int, asked: common_pb2.Resources, argv: list[str]
+    name: str,
+    replicas: int,
+    asked: common_pb2.Resources,
+    command: workload_pb2.Command,
+    executor: str,
 ) -> workload_pb2.WorkloadSpec:
     return workload_pb2.WorkloadSpec(
         name=name,
         replicas=replicas,
         resources=asked,
-        constraints=workload_pb2.Constraints(executor="host" if argv else ""),
-        command=workload_pb2.Command(argv=argv, output_bytes_max=4_096),
+        constraints=workload_pb2.Constraints(executor=executor if command.argv else ""),
+        command=command,
     )
 
 
@@ -90,6 +94,8 @@ def submit(
     accelerators: int = 0,
     model: Annotated[list[str] | None, typer.Option(help="any of these accelerators")] = None,
     replicas: int = 1,
+    executor: Annotated[str, typer.Option(help="of a command: host, slurm, kubernetes")] = "host",
+    image: Annotated[str, typer.Option(help="container image of a command")] = "",
     count: Annotated[int, typer.Option(help="submit the same so many times")] = 1,
     template: Annotated[
         TemplateName | None, typer.Option(help="says the rest: deadline, priority, hours …")
@@ -110,7 +116,8 @@ def submit(
         accelerators=accelerators,
         accelerator_models=model or [],
     )
-    specs = read_specs(file) if file else [_spec(name, replicas, asked, command or [])]
+    words = workload_pb2.Command(argv=command or [], image=image, output_bytes_max=4_096)
+    specs = read_specs(file) if file else [_spec(name, replicas, asked, words, executor)]
     for spec in specs:
         fill_in(spec, template, duration, deadline)
     with told_in_one_sentence():
