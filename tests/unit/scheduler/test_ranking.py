@@ -117,6 +117,10 @@ constraints = st.builds(
     st.sampled_from(["fleet", "fleet", "fleet", "host"]),
     st.just(False),
     st.sampled_from([False, False, True]),
+    st.sampled_from([0, 0, 1]),
+    st.just(0),
+    st.just(0),
+    st.just(""),
     distance_km_min=st.sampled_from([0, 0, 300]),
     distance_from_site_id=names,
 )
