@@ -11,7 +11,7 @@ from hexi_scheduler.domain.hours import HOUR_MS, HOURS, day_and_time, hour_start
 from hexi_scheduler.domain.ranking import RANK_BITS
 from hexi_scheduler.domain.workload import Workload
 
-MICRO = 1_000_000
+MICRO_YUAN_PER_FEN = 10_000
 
 
 class Deferral(NamedTuple):
@@ -25,9 +25,10 @@ class Deferral(NamedTuple):
     def reason(self) -> str:
         if not self.site_id:
             return f"not before {day_and_time(self.until_ms)}"
+        fen = self.saving_micro_yuan // MICRO_YUAN_PER_FEN
         return (
             f"deferred until {day_and_time(self.until_ms)}: {self.site_id} is then expected to "
-            f"cost {self.saving_micro_yuan / MICRO:.2f} yuan less"
+            f"cost {fen // 100}.{fen % 100:02} yuan less"
         )
 
 
@@ -54,21 +55,27 @@ def latest_start_ms(workload: Workload, board: Board) -> int:
 def deferral(board: Board, workload: Workload, at_ms: int) -> Deferral | None:
     """None: it may start now. Never later than the latest start, whatever is forecast."""
     earliest_ms = max(at_ms, workload.not_before_ms)
+    own = Deferral(earliest_ms) if earliest_ms > at_ms else None
+    return _better_hour(board, workload, at_ms, earliest_ms) or own
+
+
+def _better_hour(board: Board, workload: Workload, at_ms: int, earliest_ms: int) -> Deferral | None:
+    """Where a start at the top of a later hour is worth the wait."""
     latest_ms = latest_start_ms(workload, board)
     # A lease has its own hours.
     movable = latest_ms > earliest_ms and not workload.demand.lease_id
     starts = board.starts(workload, at_ms) if movable else ()
+    if not starts:
+        return None
     first_ms = hour_start_ms(earliest_ms)
     ahead = (first_ms - hour_start_ms(at_ms)) // HOUR_MS
     # After a day the forecast repeats itself.
-    waits = min(HOURS, (latest_ms - first_ms) // HOUR_MS + 1) if starts else 0
+    waits = min(HOURS, (latest_ms - first_ms) // HOUR_MS + 1)
     keys = [starts[(ahead + wait) % HOURS] for wait in range(waits)]
-    if keys:
-        now = board.terms(keys[0], workload, at_ms + ahead * HOUR_MS)
-        saving_min = (now.energy + now.carbon) * board.policy.defer_saving_ppm_min // PPM
-        wait, saving = best_start([key >> RANK_BITS for key in keys], saving_min)
-        if wait:
-            units = workload.demand.units * stay_of(workload, board.policy, at_ms).slots
-            site_id = board.candidate(keys[wait], workload)[1]
-            return Deferral(first_ms + wait * HOUR_MS, site_id, saving * units)
-    return Deferral(earliest_ms) if earliest_ms > at_ms else None
+    first = board.terms(keys[0], workload, at_ms + ahead * HOUR_MS)
+    saving_min = (first.energy + first.carbon) * board.policy.defer_saving_ppm_min // PPM
+    wait, saving = best_start([key >> RANK_BITS for key in keys], saving_min)
+    if not wait:
+        return None
+    unit_slots = workload.demand.units * stay_of(workload, board.policy, at_ms).slots
+    return Deferral(first_ms + wait * HOUR_MS, board.site_of(keys[wait]), saving * unit_slots)
