@@ -8,6 +8,8 @@ from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import place_pb2, scheduler_service_pb2, workload_pb2
 from hexi_kit.rpc.validate import Violations
 
+from hexi_scheduler.domain.workload import is_quantum
+
 WORKLOADS_MAX = 10_000
 REPORTS_MAX = 10_000
 REPLICAS_MAX = 4_096
@@ -121,6 +123,17 @@ def _check_resources(found: Violations, at: str, asked: common_pb2.Resources) ->
         "expected a share of one accelerator, or several whole ones",
     )
     _check_names(found, f"{at}.accelerator_models", asked.accelerator_models)
+    quantum = [is_quantum(model) for model in asked.accelerator_models]
+    found.require(
+        all(quantum) or not any(quantum),
+        f"{at}.accelerator_models",
+        "expected quantum devices alone, or none",
+    )
+    found.require(
+        not any(quantum) or asked.accelerator_milli in (0, WHOLE_MILLI),
+        f"{at}.accelerator_milli",
+        "a quantum device is never shared",
+    )
 
 
 def _check_constraints(found: Violations, at: str, asked: workload_pb2.Constraints) -> None:

@@ -13,6 +13,7 @@ from hexi_scheduler.domain.keep import HeadroomRules, KeepRules, SpareRules
 from hexi_scheduler.domain.place_commands import Place, PlaceItem, Release
 from hexi_scheduler.domain.placement import Placement, PlacementState
 from hexi_scheduler.domain.policy import BestFit
+from hexi_scheduler.domain.priority import Priorities, PriorityClass
 from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.step_place import step
@@ -174,3 +175,31 @@ def test_an_estimate_keeps_a_rack_within_its_power_and_fades_into_the_measuremen
     budget = site.keeping.budget(headroom, site.placements.values())
     demand = Demand(Resources(1_000, 1, 1))
     assert [int(budget.left(demand, NOW_MS + ms)[0]) for ms in (0, 300_000, 600_000)] == [0, 1, 2]
+
+
+def test_a_quantum_device_is_given_whole_to_one_after_another_by_class_and_age() -> None:
+    site = site_of([Server("r0", "quantum-tianyan", "fleet", 8_000, 8_192, 1), server(1, 4)])
+    priorities = Priorities((PriorityClass("low"), PriorityClass("high", 100)))
+    rules = Rules(priorities)
+
+    def ask(name: str, age: int, priority: int = 0) -> Placement:
+        asked = Resources(1_000, 1, 1, models=("quantum-tianyan",))
+        workload = Workload(name, "t", Demand(asked), priority, submitted_at_ms=age)
+        events = step(site, Place((PlaceItem(name, 1, workload),)), NOW_MS, BestFit(), rules)
+        return next(event for event in events if isinstance(event, Placement))
+
+    assert [ask("a", 1).state, ask("b", 3).state, ask("c", 2).state, ask("d", 4, 100).state] == [
+        PlacementState.PLACED,
+        *[PlacementState.CLAIMED] * 3,
+    ]
+    served = []
+    for name in ("a", "d", "c", "b"):
+        events = step(site, Release(name, "done"), NOW_MS, BestFit(), rules)
+        served += [e.placement_id for e in events if isinstance(e, Placement) and e.live]
+    assert served == ["d", "c", "b"]
+
+    anything = place(site, "any")
+    assert anything.allocations[0].server == 1
+    assert not Demand(Resources(1, 1, 1, 500, ("quantum-tianyan",))).accepts_class(
+        "quantum-tianyan"
+    )

@@ -19,6 +19,7 @@ from hexi_scheduler.domain.place_commands import PlaceItem
 from hexi_scheduler.domain.place_fit import Room, find_room
 from hexi_scheduler.domain.placement import Placement
 from hexi_scheduler.domain.policy import Policy
+from hexi_scheduler.domain.quantum import QUEUE_HOLD_MS, QUEUE_MAX, queues
 from hexi_scheduler.domain.rules import Rules
 from hexi_scheduler.domain.shadow import shadow
 from hexi_scheduler.domain.site import Site
@@ -47,12 +48,17 @@ def seek(
 
 def claim(site: Site, item: PlaceItem, at_ms: int, rules: Rules) -> Placement | None:
     """A claim on the servers where it will fit first; None where the site has enough of them."""
-    if len(site.claims) >= rules.claims.per_site_max:
+    demand = item.workload.demand
+    in_line = queues(demand)
+    others = sum(queues(held.workload.demand) == in_line for held in site.claims.values())
+    if others >= (QUEUE_MAX if in_line else rules.claims.per_site_max):
         return None
-    ahead = shadow(site, item.workload.demand, at_ms, site.kept)
+    spare = bounds_of(site, item.workload, at_ms, rules, item.rescued).spare or {}
+    ahead = shadow(site, demand, at_ms, () if in_line else site.kept, spare)
     if ahead is None:
         return None
-    return claimed(site, item, at_ms, ahead, at_ms + rules.claims.hold_ms)
+    hold_ms = QUEUE_HOLD_MS if in_line else rules.claims.hold_ms
+    return claimed(site, item, at_ms, ahead, at_ms + hold_ms)
 
 
 def serve(site: Site, at_ms: int, policy: Policy, rules: Rules) -> Iterator[Placement]:
@@ -76,7 +82,8 @@ def review(site: Site, now_ms: int, rules: Rules) -> Iterator[Placement]:
         lost = not servers.isdisjoint(_shut(site)) or not all(map(site.capacity.knows, servers))
         if held.expected_start_ms > now_ms and not lost:
             continue
-        ahead = shadow(site, held.workload.demand, now_ms, site.kept - servers)
+        spare = bounds_of(site, held.workload, now_ms, rules).spare or {}
+        ahead = shadow(site, held.workload.demand, now_ms, site.kept - servers, spare)
         if ahead is None:
             yield declined(site, _item(held), now_ms, HOPELESS)
             continue

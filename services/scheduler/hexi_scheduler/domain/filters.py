@@ -149,7 +149,7 @@ def _large_enough(offer: SiteOffer, demand: Demand, around: Around) -> Iterator[
 def _replicas_max(c: ClassOffer, demand: Demand) -> int:
     """At most so many replicas on one empty server."""
     asked = demand.resources
-    most = demand.replicas
+    most = demand.constraints.replicas_per_server_max or demand.replicas
     if asked.cpu_milli:
         most = min(most, c.cpu_milli_largest // asked.cpu_milli)
     if asked.accelerators:

@@ -12,7 +12,7 @@ from hexi_scheduler.domain.policy import Policy
 from hexi_scheduler.domain.pool import Pool
 from hexi_scheduler.domain.site import Site, held_for
 from hexi_scheduler.domain.why import FilterCount, WhyNot
-from hexi_scheduler.domain.workload import GENERAL, Demand, Resources, Workload
+from hexi_scheduler.domain.workload import GENERAL, Demand, Resources, Workload, is_quantum
 
 
 class Room(NamedTuple):
@@ -81,6 +81,7 @@ def _lent(
         for (class_id, of), pool in site.capacity.pools.items()
         if of == executor
         and class_id not in (GENERAL, *policy.rules.lends_not)
+        and not is_quantum(class_id)
         and not (site.reservations and held_for(site, class_id, executor, until_ms))
     )
     if lent and not (ceiling and price > ceiling):

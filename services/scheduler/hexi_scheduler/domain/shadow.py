@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from heapq import heapify, heappop
 from typing import NamedTuple
 
 from hexi_scheduler.domain.free_server import FreeServer
 from hexi_scheduler.domain.leases import FOREVER_MS
 from hexi_scheduler.domain.placement import Placement, PlacementState
-from hexi_scheduler.domain.site import Site
+from hexi_scheduler.domain.pool import Pool
+from hexi_scheduler.domain.site import Site, held_for
 from hexi_scheduler.domain.workload import Demand
 
 Kind = tuple[str, str]  # class, executor
+NOTHING: Mapping[str, int] = {}
 
 
 class Shadow(NamedTuple):
@@ -23,43 +25,35 @@ class Shadow(NamedTuple):
     servers: tuple[int, ...]  # one for each replica
 
 
-def expected_start(site: Site, demand: Demand, at_ms: int) -> int | None:
+def expected_start(
+    site: Site, demand: Demand, at_ms: int, spare: Mapping[str, int] = NOTHING
+) -> int | None:
     """When the demand will fit in this site, if nothing else comes; None where nobody knows."""
-    found = shadow(site, demand, at_ms, site.kept)
+    found = shadow(site, demand, at_ms, site.kept, spare)
     return found.start_ms if found and found.start_ms < FOREVER_MS else None
 
 
-def shadow(site: Site, demand: Demand, at_ms: int, kept: Collection[int] = ()) -> Shadow | None:
-    """The earliest start over all classes, then the cheapest; None where it could never fit."""
+def shadow(
+    site: Site,
+    demand: Demand,
+    at_ms: int,
+    kept: Collection[int] = (),
+    spare: Mapping[str, int] = NOTHING,
+) -> Shadow | None:
+    """The earliest start over all classes, then the cheapest; None where it could never fit.
+
+    `kept` servers are not for it, and `spare` units of each class stay free beside it.
+    """
     ceiling = demand.price_micro_yuan_max
     best: Shadow | None = None
     for price, class_id, _ in site.choices(demand):
         if ceiling and price > ceiling:
             break
-        found = _shadow_in(site, (class_id, demand.constraints.executor), demand, at_ms, kept)
+        kind = class_id, demand.constraints.executor
+        found = _Trial(site, kind, demand, kept).earliest(at_ms, spare.get(class_id, 0))
         if found is not None and (best is None or found.start_ms < best.start_ms):
             best = found
     return best
-
-
-def _shadow_in(
-    site: Site, kind: Kind, demand: Demand, at_ms: int, kept: Collection[int]
-) -> Shadow | None:
-    # Servers take part as soon as they hold a replica: first those that do now, by index, then
-    # one by one as what runs on them ends.
-    trial = _Trial(site, kind, demand, kept)
-    ready = trial.ready_now()
-    if len(ready) >= demand.replicas:
-        return Shadow(at_ms, kind[0], tuple(sorted(ready[: demand.replicas])))
-    ends = [_end_of(site, p) for p in site.placements.values() if p.live and is_on(site, p, {kind})]
-    heapify(ends)
-    while ends:
-        end_ms, _, name = heappop(ends)
-        ready += trial.without(site.placements[name])
-        if len(ready) >= demand.replicas:
-            servers = tuple(sorted(ready[: demand.replicas]))
-            return Shadow(max(end_ms, at_ms), kind[0], servers)
-    return None
 
 
 def _end_of(site: Site, placement: Placement) -> tuple[int, int, str]:
@@ -71,49 +65,81 @@ def _end_of(site: Site, placement: Placement) -> tuple[int, int, str]:
     return end_ms, placement.placed_at_ms, name
 
 
-def is_on(site: Site, placement: Placement, kinds: Collection[Kind]) -> bool:
+def is_on(site: Site, placement: Placement, *kinds: Kind) -> bool:
     """Whether it is on servers of such a kind, at whatever class's price."""
-    server = placement.allocations[0].server
-    if not site.capacity.knows(server):
-        return False
-    of = site.capacity.servers[server]
-    return (of.class_id, of.executor) in kinds
+    server, capacity = placement.allocations[0].server, site.capacity
+    return capacity.knows(server) and capacity.pool(server).kind in kinds
 
 
 class _Trial:
-    """Free capacity as it grows, of the servers that may take part; the site stays as it is."""
+    """Free capacity as it grows, of the servers that may take part; the site stays as it is.
+
+    Servers take part as soon as they hold a replica: first those that do now, by index, then one by
+    one as what runs on them ends.
+    """
 
     def __init__(self, site: Site, kind: Kind, demand: Demand, kept: Collection[int]) -> None:
-        self._asked, self._kind, self._capacity = demand.resources, kind, site.capacity
+        self._site, self._kind, self._demand = site, kind, demand
         self._per_server_max = demand.constraints.replicas_per_server_max or demand.replicas
         self._shut = set(kept).union(*site.out.values())
         self._free: dict[int, FreeServer] = {}
         self._held: dict[int, int] = {}
+        self._ready: list[int] = []
 
-    def ready_now(self) -> list[int]:
-        ready: list[int] = []
-        for server, said in enumerate(self._capacity.servers):
-            if (said.class_id, said.executor) == self._kind and server not in self._shut:
-                ready += self._more(server, FreeServer(self._capacity, server))
-        return ready
+    def earliest(self, at_ms: int, spare: int) -> Shadow | None:
+        site, kind, demand = self._site, self._kind, self._demand
+        pool = site.capacity.pools[kind]
+        spare += held_for(site, *kind)
+        units_left = pool.units_free() - demand.units - spare
+        self._look_now(pool)
+        if self._enough() and (not spare or units_left >= 0):
+            return self._shadow(at_ms)
+        ends = [
+            _end_of(site, p) for p in site.placements.values() if p.live and is_on(site, p, kind)
+        ]
+        heapify(ends)
+        while ends:
+            end_ms, _, name = heappop(ends)
+            over = site.placements[name]
+            units_left += over.units
+            self._give(over)
+            if self._enough() and (not spare or units_left >= 0):
+                return self._shadow(max(end_ms, at_ms))
+        return None
 
-    def without(self, placement: Placement) -> list[int]:
-        """The servers, once for each replica, that can hold more when it has ended."""
-        asked = placement.workload.demand.resources
-        more: list[int] = []
-        for part in placement.allocations:
+    def _enough(self) -> bool:
+        return len(self._ready) >= self._demand.replicas
+
+    def _shadow(self, start_ms: int) -> Shadow:
+        servers = tuple(sorted(self._ready[: self._demand.replicas]))
+        return Shadow(start_ms, self._kind[0], servers)
+
+    def _look_now(self, pool: Pool) -> None:
+        own = (s for s in self._site.kept if s not in self._shut and self._is_of_kind(s))
+        for server in sorted({*pool.holding(self._demand.resources), *own}):
+            if server not in self._shut:
+                self._note(server, FreeServer(self._site.capacity, server))
+            if self._enough():
+                break
+
+    def _is_of_kind(self, server: int) -> bool:
+        capacity = self._site.capacity
+        return capacity.knows(server) and capacity.pool(server).kind == self._kind
+
+    def _give(self, over: Placement) -> None:
+        """The servers it leaves can hold more."""
+        asked, capacity = over.workload.demand.resources, self._site.capacity
+        for part in over.allocations:
             server = part.server
-            if server in self._shut or not self._capacity.knows(server):
-                continue
-            free = self._free.get(server)
-            if free is None:
-                free = self._free[server] = FreeServer(self._capacity, server)
-            free.give(part, asked)
-            more += self._more(server, free)
-        return more
+            if server not in self._shut and capacity.knows(server):
+                free = self._free.get(server)
+                if free is None:
+                    free = self._free[server] = FreeServer(capacity, server)
+                free.give(part, asked)
+                self._note(server, free)
 
-    def _more(self, server: int, free: FreeServer) -> list[int]:
-        held = min(self._per_server_max, free.replicas(self._asked))
+    def _note(self, server: int, free: FreeServer) -> None:
+        held = min(self._per_server_max, free.replicas(self._demand.resources))
         before = self._held.get(server, 0)
-        self._held[server] = held
-        return [server] * (held - before)
+        self._held[server] = max(held, before)
+        self._ready += [server] * (held - before)

@@ -233,7 +233,8 @@ def _stands_in(hub: str, site: SiteOffer) -> bool:
 def _replicas_max(cpu: Ints, devices: Ints, demand: Demand) -> Ints:
     """At most so many replicas on the largest server, when it is empty."""
     asked = demand.resources
-    most = np.full(len(cpu), demand.replicas, np.int64)
+    per_server_max = demand.constraints.replicas_per_server_max
+    most = np.full(len(cpu), per_server_max or demand.replicas, np.int64)
     if asked.cpu_milli:
         most = np.minimum(most, cpu // asked.cpu_milli)
     if asked.accelerators:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hexi_scheduler.domain.claims import backfill
 from hexi_scheduler.domain.fair_offer import FairOffer, RankUse, TenantUse
+from hexi_scheduler.domain.quantum import queues
 from hexi_scheduler.domain.rules import Rules
 from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.use import NO_USE, Use
@@ -27,5 +28,9 @@ def fair_offer_of(site: Site, rules: Rules) -> FairOffer:
         site.total,
         tuple(RankUse(*there, use) for there, use in sorted(yielding.items())),
         tuple(backfill(site)),
-        max(0, rules.claims.per_site_max - len(site.claims)),
+        max(0, rules.claims.per_site_max - _claims(site)),
     )
+
+
+def _claims(site: Site) -> int:
+    return sum(not queues(held.workload.demand) for held in site.claims.values())

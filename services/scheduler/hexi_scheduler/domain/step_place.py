@@ -31,6 +31,7 @@ from hexi_scheduler.domain.placement import Placement, PlacementState, Run
 from hexi_scheduler.domain.policy import Policy
 from hexi_scheduler.domain.power import measure
 from hexi_scheduler.domain.preempt import make_room
+from hexi_scheduler.domain.quantum import queues
 from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.run_report import ReportRuns, RunReport
 from hexi_scheduler.domain.site import Site
@@ -87,7 +88,8 @@ def _decide(
     if site.claims:
         if isinstance(command, Tick):
             yield from review(site, command.now_ms, rules)
-        yield from serve(site, at_ms, policy, rules)
+        if site.regained() or isinstance(command, Tick):
+            yield from serve(site, at_ms, policy, rules)
 
 
 def _decide_site(
@@ -132,7 +134,8 @@ def _place(
     if room is not None:
         yield placed(site, item, at_ms, room)
         return
-    kept = claim(site, item, at_ms, rules) if item.claim else None
+    in_line = item.claim or queues(workload.demand)
+    kept = claim(site, item, at_ms, rules) if in_line else None
     if kept is None:
         kept = declined(site, item, at_ms, "no room", why_not(site, workload.demand))
     yield kept

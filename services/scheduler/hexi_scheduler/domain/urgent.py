@@ -9,6 +9,7 @@ from hexi_scheduler.domain.backup import may_use_spare, spare_of
 from hexi_scheduler.domain.board import Candidate
 from hexi_scheduler.domain.leases import end_ms_of
 from hexi_scheduler.domain.priority import BORROWED_RANK
+from hexi_scheduler.domain.quantum import queues
 from hexi_scheduler.domain.router import Router
 from hexi_scheduler.domain.rules import ClaimRules
 from hexi_scheduler.domain.use import NO_USE, Use, use_of
@@ -31,6 +32,9 @@ def ask(
     rescued: bool = False,
 ) -> Ask | None:
     """Spare room; room kept but free for long enough; room that others must yield; else a claim."""
+    if queues(workload.demand):
+        first = next(iter(_at(router, router.offers, workload, at_ms, without)), None)
+        return Ask(first, claim=True) if first else None
     if router.spared and may_use_spare(router.rules, workload, rescued):
         for choice in _at(router, router.spared, workload, at_ms, without):
             if _covers(router, choice, workload, spare_of(router, choice)):

@@ -6,8 +6,13 @@ from typing import NamedTuple
 
 GENERAL = "general"
 FLEET, HOST = "fleet", "host"
+QUANTUM = "quantum"  # how the models of such devices begin
 WHOLE = 1_000
 CPU_MILLI_PER_UNIT = 1_000
+
+
+def is_quantum(class_id: str) -> bool:
+    return class_id.lower().startswith(QUANTUM)
 
 
 class Resources(NamedTuple):
@@ -67,6 +72,8 @@ class Demand(NamedTuple):
         """Accelerators of the wished models, or plain servers for those who wish none."""
         if not self.resources.accelerators:
             return class_id == GENERAL
+        if is_quantum(class_id):
+            return class_id in self.resources.models and self.resources.device_milli == WHOLE
         return class_id != GENERAL and (
             not self.resources.models or class_id in self.resources.models
         )
