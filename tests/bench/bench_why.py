@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import resource
 import time
+from typing import Any
 
 from hexi.common.v1 import common_pb2
 from hexi.inventory.v1 import inventory_pb2
@@ -41,25 +42,27 @@ MODELS = [name for name, *_ in NODES if name != GENERAL]
 FULL_PERCENT = 70
 
 
-def spec(**asked: object) -> workload_pb2.WorkloadSpec:
-    replicas, constraints = asked.pop("replicas", 1), asked.pop("constraints", None)
-    price = asked.pop("price_micro_yuan_max", 0)
+def spec(asked: dict[str, Any], **more: Any) -> workload_pb2.WorkloadSpec:
     return workload_pb2.WorkloadSpec(
-        resources=common_pb2.Resources(**asked),  # type: ignore[arg-type]
-        replicas=replicas,  # type: ignore[arg-type]
-        constraints=constraints,  # type: ignore[arg-type]
-        price_micro_yuan_max=price,  # type: ignore[arg-type]
+        resources=common_pb2.Resources(**asked), replicas=more.pop("replicas", 1), **more
     )
 
 
 FAR = workload_pb2.Constraints(latency_region="east", latency_us_max=1_000)
 WAITING = {
-    "whole": spec(cpu_milli=90_000, memory_mib=700_000, accelerators=8, accelerator_models=["G2"]),
-    "share": spec(cpu_milli=96_000, memory_mib=1_024, accelerators=1, accelerator_milli=900),
-    "gang": spec(cpu_milli=60_000, memory_mib=1_024, accelerators=2, replicas=1_500),
-    "plain": spec(cpu_milli=60_000, memory_mib=200_000),
-    "far": spec(cpu_milli=1_000, constraints=FAR),
-    "dear": spec(cpu_milli=1_000, accelerators=1, price_micro_yuan_max=5),
+    "whole": spec(
+        {
+            "cpu_milli": 90_000,
+            "memory_mib": 700_000,
+            "accelerators": 8,
+            "accelerator_models": ["G2"],
+        }
+    ),
+    "share": spec({"cpu_milli": 96_000, "accelerators": 1, "accelerator_milli": 900}),
+    "gang": spec({"cpu_milli": 60_000, "accelerators": 2}, replicas=1_500),
+    "plain": spec({"cpu_milli": 60_000, "memory_mib": 200_000}),
+    "far": spec({"cpu_milli": 1_000}, constraints=FAR),
+    "dear": spec({"cpu_milli": 1_000, "accelerators": 1}, price_micro_yuan_max=5),
 }
 
 
