@@ -214,7 +214,8 @@ class PlaceMachine(RuleBasedStateMachine):
 
 
 def _picture(site: Site) -> dict[str, object]:
-    facts = {k: v for k, v in vars(site).items() if k != "capacity" and not k.startswith("_")}
+    known = {k: v for k, v in vars(site).items() if not k.startswith("_")}
+    facts = {k: v for k, v in known.items() if k not in ("capacity", "hunt")}
     capacity = site.capacity
     pools = {
         kind: (sorted(pool.states()), pool.cpu_milli, pool.memory_mib, pool.device_milli)

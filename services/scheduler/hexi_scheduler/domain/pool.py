@@ -6,8 +6,17 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hexi_scheduler.domain.packing.columns import CPU, DEVICES, MEMORY, SHUT, Columns, Int32s
+from hexi_scheduler.domain.packing.columns import (
+    CPU,
+    DEVICES,
+    MEMORY,
+    SERVER,
+    SHUT,
+    Columns,
+    Int32s,
+)
 from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, GENERAL, WHOLE, Resources
 
 Free = tuple[int, int, tuple[int, ...]]  # cpu milli, memory MiB, free milli per device, sorted
@@ -60,13 +69,27 @@ class Pool:
     def short_of(self, asked: Resources) -> tuple[int, int, int, int]:
         """Servers that lack devices, else vCPU, else memory, and those with room."""
         cells = self._open()
-        devices = (cells[:, DEVICES:] >= asked.device_milli).sum(axis=1) >= asked.accelerators
+        devices = _with_devices(cells, asked)
         cpu = devices & (cells[:, CPU] >= asked.cpu_milli)
         room = cpu & (cells[:, MEMORY] >= asked.memory_mib)
         counts = [len(cells), *(int(np.count_nonzero(who)) for who in (devices, cpu, room))]
         return counts[0] - counts[1], counts[1] - counts[2], counts[2] - counts[3], counts[3]
 
+    def holding(self, asked: Resources) -> list[int]:
+        """Servers in service with room for a replica, by index."""
+        cells = self._open()
+        room = _with_devices(cells, asked) & (cells[:, CPU] >= asked.cpu_milli)
+        room &= cells[:, MEMORY] >= asked.memory_mib
+        return sorted(cells[room, SERVER].tolist())
+
     def _open(self) -> Int32s:
         """Cells of servers in service."""
         cells = self._columns.cells[self.slots]
         return cells if self.servers == len(cells) else cells[cells[:, SHUT] == 0]
+
+
+def _with_devices(cells: Int32s, asked: Resources) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (cells[:, DEVICES:] >= asked.device_milli).sum(
+        axis=1
+    ) >= asked.accelerators
+    return found

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from hexi_scheduler.domain.bounds import bounds_of
 from hexi_scheduler.domain.claims import seek
 from hexi_scheduler.domain.eviction import evicted
+from hexi_scheduler.domain.hunt import Group, Victim
 from hexi_scheduler.domain.place_commands import PlaceItem
 from hexi_scheduler.domain.place_events import PlaceEvent, PreemptionCounted
 from hexi_scheduler.domain.policy import Policy
 from hexi_scheduler.domain.rules import Rules
 from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.victims import Group, Victim, eligible, groups
+from hexi_scheduler.domain.victims import eligible, groups
 
 HOUR_MS = 60 * 60 * 1_000
 TRIED_MAX = 256
@@ -23,18 +24,24 @@ def make_room(
     site: Site, item: PlaceItem, at_ms: int, policy: Policy, rules: Rules
 ) -> Iterator[PlaceEvent]:
     """The cost, counted first; then the evictions, after which the item fits. Or nothing at all."""
-    budget = _Budget(site, at_ms, rules)
-    candidates = [v for v in eligible(site, item.workload, at_ms, rules) if budget.allows([v])]
-    if not candidates:
+    workload = item.workload
+    asked = workload.tenant_id, rules.rank(workload), workload.demand
+    if site.hunt.is_vain(asked, at_ms):
         return
-    bounds = bounds_of(site, item.workload, at_ms, rules, item.rescued)
+    budget = _Budget(site, at_ms, rules)
+    bounds = bounds_of(site, workload, at_ms, rules, item.rescued)
+    choices = site.hunt.recall(asked, at_ms)
+    if choices is None:
+        candidates = budget.affordable(eligible(site, workload, at_ms, rules))
+        choices = groups(site, workload, candidates, bounds.allowed)
+        site.hunt.note(asked, at_ms, choices)
 
     def fits() -> bool:
-        return seek(site, item.workload, at_ms, policy, bounds) is not None
+        return seek(site, workload, at_ms, policy, bounds) is not None
 
-    choices = groups(site, item.workload, candidates, bounds.allowed)
     victims = _fewest(site, choices, budget, fits)
     if not victims:
+        site.hunt.note_vain(asked, at_ms)
         return
     yield budget.after(victims)
     for victim in victims:
@@ -51,6 +58,18 @@ class _Budget:
         # A command may be older than the last one: what was counted in a later hour counts still.
         self._counted = counted if counted.hour >= hour else PreemptionCounted(hour)
         self._limits = rules.preemption
+
+    def affordable(self, victims: Iterable[Victim]) -> list[Victim]:
+        """Those who could go if nobody else did."""
+        counted, limits = dict(self._counted.victims), self._limits
+        left_ms = limits.wasted_accelerator_ms_max - self._counted.wasted_accelerator_ms
+        most = limits.victims_per_tenant_max
+        return [
+            v
+            for v in victims
+            if v.wasted_accelerator_ms <= left_ms
+            and counted.get(v.placement.workload.tenant_id, 0) < most
+        ]
 
     def allows(self, victims: Iterable[Victim]) -> bool:
         after = self.after(victims)
@@ -74,6 +93,8 @@ def _fewest(
     gone: dict[str, Victim] = {}
     enough = False
     for group in choices:
+        if not all(site.placements[v.placement_id].live for v in group):
+            continue
         more = {v.placement_id: v for v in group if v.placement_id not in gone}
         if more and budget.allows((*gone.values(), *more.values())):
             gone |= more

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation, ServerSet, SiteFacts
 from hexi_scheduler.domain.failures import Failures
+from hexi_scheduler.domain.hunt import Hunt
 from hexi_scheduler.domain.keeping import Keeping
 from hexi_scheduler.domain.leases import FOREVER_MS, Peaks, most_before, peaks
 from hexi_scheduler.domain.owed import SLOT_MS, Owed, owed_by, windows
@@ -52,6 +53,8 @@ class Site:
         self.use = SiteUse()
         self.claims: dict[str, Placement] = {}
         self.kept: frozenset[int] = frozenset()  # servers that claims wait for
+        self._regained = False
+        self.hunt = Hunt()
         self.preempted = PreemptionCounted(0)
         self.mix: MixLearned | None = None
         self.arrivals = Arrivals()
@@ -142,6 +145,11 @@ class Site:
             found = self._peaks[class_id] = peaks(leases, self.drawn, self.now_ms)
         return found
 
+    def regained(self) -> bool:
+        """Whether servers that are kept got something back since this was asked last."""
+        regained, self._regained = self._regained, False
+        return regained
+
     def _apply_placement(self, new: Placement) -> None:
         name = new.placement_id
         old = self.placements.get(name)
@@ -195,6 +203,8 @@ class Site:
         for allocation in placement.allocations:
             if self.capacity.knows(allocation.server):
                 self.capacity.give(allocation, asked)
+                if self.kept and allocation.server in self.kept:
+                    self._regained = True
 
     def _draw(self, placement: Placement, sign: int) -> None:
         lease_id = placement.tariff.lease_id

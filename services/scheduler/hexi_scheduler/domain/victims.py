@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from hexi_scheduler.domain.free_server import FreeServer
+from hexi_scheduler.domain.hunt import Group, Victim
 from hexi_scheduler.domain.layout import Flags
 from hexi_scheduler.domain.placement import Placement, PlacementState
 from hexi_scheduler.domain.priority import BORROWED_RANK, Yields
@@ -16,18 +15,7 @@ from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.use import use_of
 from hexi_scheduler.domain.workload import Workload
 
-
-class Victim(NamedTuple):
-    """As victims compare: who goes first stands first."""
-
-    rank: int
-    wasted_accelerator_ms: int
-    elapsed_ms: int
-    placement_id: str
-    placement: Placement
-
-
-Group = tuple[Victim, ...]
+SERVERS_MAX = 1_024
 
 
 def rank_to_yield(rank: int, borrowed: bool, interruptible: bool, rules: Rules) -> int | None:
@@ -50,22 +38,30 @@ def eligible(site: Site, workload: Workload, at_ms: int, rules: Rules) -> list[V
     may_preempt = rules.priorities.of_rank(own_rank).may_preempt
     draws = site.drawable(demand, workload.tenant_id, at_ms) is not None
     ceiling = demand.price_micro_yuan_max
-    executor = demand.constraints.executor
-    prices = site.choices(demand)
-    kinds = {(c, executor) for price, c, _ in prices if not ceiling or price <= ceiling}
+    prices, executor = site.choices(demand), demand.constraints.executor
+    kinds = [(c, executor) for price, c, _ in prices if not ceiling or price <= ceiling]
+
+    def yields_at(of: Workload, was_borrowed: bool) -> int | None:
+        rank = rules.rank(of)
+        borrowed = was_borrowed and rank <= own_rank and of.tenant_id != workload.tenant_id
+        if not borrowed and not draws and not (may_preempt and rank < own_rank):
+            return None
+        return rank_to_yield(rank, borrowed, of.interruptible, rules)
+
+    # Sites run far more work than there are kinds of it: each kind is judged once.
+    judged: dict[tuple[str, int, bool, bool], int | None] = {}
     found = []
     for placement in site.placements.values():
-        if not placement.live or at_ms < placement.tariff.lease_until_ms:
+        state, of = placement.state, placement.workload
+        live = state is PlacementState.STARTED or state is PlacementState.PLACED
+        if not live or at_ms < placement.tariff.lease_until_ms:
             continue
-        of = placement.workload
-        rank = rules.rank(of)
-        borrowed = placement.borrowed and rank <= own_rank and of.tenant_id != workload.tenant_id
-        lower = draws or (may_preempt and rank < own_rank)
-        if not (borrowed or lower) or not is_on(site, placement, kinds):
-            continue
-        yields_at = rank_to_yield(rank, borrowed, of.interruptible, rules)
-        if yields_at is not None:
-            found.append(_victim(placement, yields_at, at_ms))
+        kind = of.tenant_id, of.priority, of.interruptible, placement.borrowed
+        if kind not in judged:
+            judged[kind] = yields_at(of, placement.borrowed)
+        rank = judged[kind]
+        if rank is not None and is_on(site, placement, *kinds):
+            found.append(_victim(placement, rank, at_ms))
     return sorted(found)
 
 
@@ -73,21 +69,31 @@ def groups(
     site: Site, workload: Workload, victims: Iterable[Victim], allowed: Flags | None = None
 ) -> list[Group]:
     """For each server those who must go for one replica; who loses least stands first."""
+    capacity, asked = site.capacity, workload.demand.resources
+    needed_milli = asked.accelerators * asked.device_milli
+    there: dict[int, list[Victim]] = {}
     known = list(victims)
-    there: defaultdict[int, list[Victim]] = defaultdict(list)
     for victim in known:
-        for server in sorted({part.server for part in victim.placement.allocations}):
-            there[server].append(victim)
+        parts = victim.placement.allocations
+        for server in {part.server for part in parts} if len(parts) > 1 else (parts[0].server,):
+            there.setdefault(server, []).append(victim)
     ordered = []
     for server, found in there.items():
+        if not capacity.knows(server) or capacity.barred(server):
+            continue
         if allowed is not None and not allowed[server]:
             continue
-        if site.capacity.knows(server) and not site.capacity.barred(server):
-            group = _for_one_replica(FreeServer(site.capacity, server), server, workload, found)
-            if group:
-                lost = sum(victim.wasted_accelerator_ms for victim in group)
-                highest = max(victim.rank for victim in group)
-                ordered.append((highest, lost, len(group), server, group))
+        gain_milli = sum(use_of(v.placement.workload.demand).accelerator_milli for v in found)
+        if sum(capacity.devices(server)) + gain_milli < needed_milli:
+            continue
+        group = _for_one_replica(FreeServer(capacity, server), server, workload, found)
+        if group:
+            lost = sum(victim.wasted_accelerator_ms for victim in group)
+            highest = max(victim.rank for victim in group)
+            ordered.append((highest, lost, len(group), server, group))
+            # Servers come by the cheapest of their victims: enough of them is enough.
+            if len(ordered) == SERVERS_MAX:
+                break
     # A gang may need more from one server than what makes room for one replica.
     return [group for *_, group in sorted(ordered)] + [(victim,) for victim in known]
 
