@@ -47,8 +47,13 @@ class World:
             price_micro_yuan=price,
             **sizes,
         )
+        lost_at_ms = changes.pop("lost_at_ms", 0)
         standing = SiteStanding(**(STANDING | changes))
-        self.sites.set(site_state(SiteOffer(name, 1, standing, (offer,))))
+        said = SiteOffer(name, 1, standing, (offer,), lost_at_ms=lost_at_ms)
+        self.sites.set(site_state(said))
+        self.servers(name, servers)
+
+    def servers(self, name: str, servers: int) -> None:
         said = inventory_pb2.ServerSet(
             site_id=name,
             revision=1,
@@ -225,6 +230,7 @@ def test_a_claim_keeps_servers_from_others_and_tells_its_own_start(full: World) 
             "lanzhou lies in another region: gansu, ningxia",
         ),
         ({"admitted": False}, {}, "admission", "lanzhou is not admitted"),
+        ({"admitted": False, "lost_at_ms": 5}, {}, "site_lost", "lanzhou is lost"),
         (
             {},
             {"constraints": {"state_owned_cloud": True}},

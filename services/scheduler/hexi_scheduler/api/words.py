@@ -67,6 +67,7 @@ MISSES: dict[str, Both] = {
     "site": ("{site} is not among the sites it names", "{site} 不在指定的数据中心之列"),
     "state_owned_cloud": ("{site} is no state-owned cloud", "{site} 不是国资云"),
     "admission": ("{site} is not admitted", "{site} 尚未准入"),
+    "site_lost": ("{site} is lost", "{site} 已失联"),
     "executor": ("{site} has no executor {names}", "{site} 没有执行器 {names}"),
     "model": ("{site} has no servers of the class {names}", "{site} 没有 {names} 类别的服务器"),
     "domestic": ("{site} has no domestic accelerators", "{site} 没有国产加速卡"),

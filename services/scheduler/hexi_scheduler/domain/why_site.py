@@ -51,6 +51,10 @@ def _gap(name: str, offer: SiteOffer, demand: Demand, around: Around) -> _Gap:
     return measure(offer, demand, around) if measure else _Gap(1, 0)
 
 
+def _admission(offer: SiteOffer, demand: Demand, around: Around) -> _Gap:
+    return _Gap(1, 0, dimension="site_lost" if offer.lost_at_ms else "")
+
+
 def _latency(offer: SiteOffer, demand: Demand, around: Around) -> _Gap:
     asked = demand.constraints
     found = latency_us(offer, asked.latency_region)
@@ -131,6 +135,7 @@ def _classes(offer: SiteOffer, demand: Demand, around: Around) -> Iterable[Class
 
 
 _GAPS: dict[str, Callable[[SiteOffer, Demand, Around], _Gap]] = {
+    "admission": _admission,
     "site": _site,
     "region": _region,
     "security_grade": _grade,
