@@ -35,7 +35,8 @@ def retry(router: Router, at_ms: int, again: Callable[[Route], Route]) -> Iterat
             continue
         found = again(route)
         if found.state is RouteState.WAITING and not found.deferral:
-            if found.tried:
+            # A site that declined it declines its equals too; only who asked too many stands aside.
+            if len(found.tried) >= router.policy.attempts_max:
                 turn.skipped(head)
             elif not is_entitled(router, route.workload):
                 turn.yields(head)

@@ -74,6 +74,7 @@ class Turn:
 
     def __init__(self, waiting: Waiting, rules: Rules, shares: Shares, at_ms: int) -> None:
         self._lines, self._shares, self._at_ms = waiting.lines, shares, at_ms
+        self._share_of: dict[str, int] = {}
         self._aged: Callable[[int, int], int] = rules.priorities.aged_rank
         self._heads = [self._head(line, 0) for line in self._lines]
         heapify(self._heads)
@@ -83,7 +84,7 @@ class Turn:
         """Whose turn it is; afterwards it is to be `served`, `skipped`, or its line is left."""
         while self._heads:
             head = heappop(self._heads)
-            share = self._shares.of(head.line.tenant_id)
+            share = self._share(head.line.tenant_id)
             if share <= head.share:
                 return head
             # Its tenant was given something meanwhile: it may stand farther back.
@@ -92,6 +93,7 @@ class Turn:
 
     def served(self, head: Head) -> None:
         """It left its line, the next one stands in its place; who yielded may try again."""
+        self._share_of.pop(head.line.tenant_id, None)
         for other in self._yielding:
             heappush(self._heads, other)
         self._yielding.clear()
@@ -108,6 +110,13 @@ class Turn:
         """Lines that had no turn."""
         return (head.line for head in self._heads)
 
+    def _share(self, tenant_id: str) -> int:
+        """It grows only when the tenant is served."""
+        found = self._share_of.get(tenant_id)
+        if found is None:
+            found = self._share_of[tenant_id] = self._shares.of(tenant_id)
+        return found
+
     def _advance(self, line: Line, at: int) -> None:
         if at < len(self._lines.get(line, ())):
             heappush(self._heads, self._head(line, at))
@@ -115,5 +124,5 @@ class Turn:
     def _head(self, line: Line, at: int) -> Head:
         submitted_at_ms, name = self._lines[line][at]
         rank = self._aged(line.rank, self._at_ms - submitted_at_ms)
-        share = self._shares.of(line.tenant_id)
+        share = self._share(line.tenant_id)
         return Head(-rank, share, -line.priority, submitted_at_ms, name, line, at)
