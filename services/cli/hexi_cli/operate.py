@@ -84,8 +84,8 @@ def loss(context: typer.Context, site_id: SiteId) -> None:
     with told_in_one_sentence():
         answer = scheduler(state).GetSiteLoss(pb.GetSiteLossRequest(site_id=site_id))
     since = f"lost at {when(answer.lost_at_ms)}" if answer.lost_at_ms else "not lost"
-    unsaved = answer.evicted - answer.saved
-    counts = f"{answer.evicted} given up, {answer.saved} saved, {unsaved} not"
+    unsaved = len(answer.unsaved)
+    counts = f"{answer.evicted} given up, {answer.saved} saved, {unsaved} not yet"
     lines = [f"{site_id}: {since}; {counts}"]
     for one in answer.unsaved:
         name = workload_pb2.WorkloadState.Name(one.state)

@@ -68,6 +68,8 @@ def test_policies_name_only_methods_that_exist() -> None:
         ("hexi.telemetry.v1.TelemetryService/PushFrames", {"agent"}),
         ("hexi.scheduler.v1.SchedulerService/SubmitWorkloads", {"tenant"}),
         ("hexi.scheduler.v1.SchedulerService/ReportRuns", {"agent"}),
+        ("hexi.scheduler.v1.SchedulerService/DrainSite", {"operator"}),
+        ("hexi.scheduler.v1.SchedulerService/DeclareSiteLost", {"operator"}),
         ("hexi.marketplace.v1.MarketplaceService/PlaceOrder", {"trader"}),
         ("hexi.settlement.v1.SettlementService/PlaceHold", {"marketplace"}),
         ("hexi.settlement.v1.SettlementService/Deposit", {"operator"}),

@@ -22,9 +22,10 @@ SERVER_MAX = 1_000_000
 GRACE_S_MAX = 30 * 86_400
 UNSAVED_MAX = 1_000
 REASON_CHARS_MAX = 256
-WAITS = (
-    workload_pb2.WORKLOAD_STATE_WAITING,
-    workload_pb2.WORKLOAD_STATE_REFUSED,
+SAVED = (
+    workload_pb2.WORKLOAD_STATE_PLACED,
+    workload_pb2.WORKLOAD_STATE_RUNNING,
+    workload_pb2.WORKLOAD_STATE_ENDED,
 )
 
 
@@ -97,22 +98,26 @@ def site_loss(workloads: Workloads, sites: SiteStates, site_id: str) -> pb.GetSi
     unsaved: list[pb.UnsavedWorkload] = []
     for view in _given_up(workloads, site_id):
         answer.evicted += 1
-        if view.state in WAITS:
-            unsaved.append(_unsaved(view))
-        elif view.state != workload_pb2.WORKLOAD_STATE_CANCELLED:
+        if view.state in SAVED:
             answer.saved += 1
+        elif view.state != workload_pb2.WORKLOAD_STATE_CANCELLED:
+            unsaved.append(_unsaved(view))
     unsaved.sort(key=lambda one: (-one.priority, one.workload_id))
     answer.unsaved.extend(unsaved[:UNSAVED_MAX])
     return answer
 
 
 def _given_up(workloads: Workloads, site_id: str) -> Iterator[pb.WorkloadView]:
-    for placement in workloads.placements_of(site_id):
-        evicted = placement.state == place_pb2.PLACEMENT_STATE_EVICTED
-        if evicted and placement.reason.startswith(SITE_LOST):
-            view = workloads.get(placement.workload.workload_id)
-            if view is not None:
-                yield view
+    names = {
+        placement.workload.workload_id: None
+        for placement in workloads.placements_of(site_id)
+        if placement.state == place_pb2.PLACEMENT_STATE_EVICTED
+        and placement.reason.startswith(SITE_LOST)
+    }
+    for name in names:
+        view = workloads.get(name)
+        if view is not None:
+            yield view
 
 
 def _unsaved(view: pb.WorkloadView) -> pb.UnsavedWorkload:
