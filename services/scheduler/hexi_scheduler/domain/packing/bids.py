@@ -50,6 +50,8 @@ def bids(
     if not asked or not devices.sum() or not rules.segments:
         return ()
     groups = _groups(seen, pools, devices.sum() * WHOLE / asked)
+    if not groups.masks:  # nothing that came could ever run here
+        return ()
     duals = _spread(_guarded(groups, rules), (devices, cpu), rules)
     factor = rules.bid_ppm / PPM * UNIT
     return tuple(
