@@ -5,6 +5,7 @@ It is told each request as it comes and never the mix; a pod that has no room is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
@@ -16,6 +17,8 @@ from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.step_place import step
 from hexi_scheduler.domain.workload import WHOLE, Demand, Resources, Workload
 from hexi_scheduler.settings import packing_rules
+
+from tests.bench.openb_trace import Pod
 
 FACTS = SiteFacts(1, True, "openb")
 
@@ -49,12 +52,19 @@ class Engine:
         return part.server, list(part.devices)
 
     def _demand(self, pod: Any) -> Demand:
-        key = (pod.cpu, pod.mem, pod.num, pod.milli, pod.spec)
-        if key not in self._demands:
+        if isinstance(pod, Pod):
+            asked = (pod.cpu_milli, pod.memory_mib, pod.devices, pod.milli or WHOLE, pod.models)
+        else:
             models = tuple(sorted(filter(None, pod.spec.split("|"))))
-            asked = Resources(pod.cpu, pod.mem, pod.num, pod.milli or WHOLE, models)
-            self._demands[key] = Demand(asked)
-        return self._demands[key]
+            asked = (pod.cpu, pod.mem, pod.num, pod.milli or WHOLE, models)
+        found = self._demands.get(asked)
+        if found is None:
+            found = self._demands[asked] = Demand(Resources(*asked))
+        return found
+
+
+def production(rules: PackingRules) -> Callable[[Any], Engine]:
+    return lambda state: Engine(state, rules)
 
 
 def factory(state: Any, pods: Any, rng: Any) -> Engine:

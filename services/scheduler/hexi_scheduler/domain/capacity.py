@@ -142,21 +142,25 @@ class Capacity:
         server, devices, milli = allocation
         cells, cell = self._cells, self._first[server]
         cpu, memory = sign * asked.cpu_milli, sign * asked.memory_mib
-        cells[cell + CPU] += cpu
+        cells[cell] += cpu  # CPU is the first column
         cells[cell + MEMORY] += memory
-        for device in devices:
-            cells[cell + DEVICES + device] += sign * milli
+        if devices:
+            milli *= sign
+            for device in devices:
+                cells[cell + DEVICES + device] += milli
         if not cells[cell + SHUT]:
             pool = self._pool_of[server]
             pool.cpu_milli += cpu
             pool.memory_mib += memory
-            pool.device_milli += sign * milli * len(devices)
+            if devices:
+                pool.device_milli += milli * len(devices)
         self._changed(cell)
 
     def _changed(self, cell: int) -> None:
-        self._log[self.changes & self._log_mask] = cell // self._width
-        self._cells[cell + LAST] = self.changes & TURN
-        self.changes += 1
+        changes = self.changes
+        self._log[changes & self._log_mask] = cell // self._width
+        self._cells[cell + LAST] = changes & TURN
+        self.changes = changes + 1
 
     def _settle(self, number: int, kind: Kind, members: list[int], start: int) -> int:
         """Give the servers of a pool their slots; the first slot of the next pool."""

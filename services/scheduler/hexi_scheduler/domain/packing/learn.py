@@ -14,6 +14,7 @@ from hexi_scheduler.domain.site import Site
 COUNT = 256  # of one arrival: decay must not round what is rare away
 PPM = 1_000_000
 CHANGES_MAX = 5
+LOOK_EVERY = 32
 INTERVALS_MAX = 16  # so much longer when what is free stays
 FADE_STEPS, SLACK_STEPS = 4, 10
 WHOLE = 1_000
@@ -21,14 +22,14 @@ WHOLE = 1_000
 
 def learn(site: Site, at_ms: int, rules: PackingRules) -> Iterator[MixLearned]:
     """Anew when as much came as ever before; sooner when prices must be others by what is free."""
-    came = site.arrivals.before(at_ms)
-    if came < rules.first_arrivals or not rules.first_arrivals:
+    came, first = site.arrivals.before(at_ms), rules.first_arrivals
+    if came < first or not first:
         return
+    ever = site.mix.arrivals if site.mix else 0
     servers = len(site.capacity.servers)
     least = max(rules.interval_arrivals_min, servers * rules.interval_servers_ppm // PPM)
-    ever = site.mix.arrivals if site.mix else 0
-    as_ever = came >= min(max(rules.first_arrivals, ever), least * INTERVALS_MAX)
-    if as_ever or (came >= least and _moved(site, rules)):
+    as_ever = came >= min(max(first, ever), least * INTERVALS_MAX)
+    if as_ever or (came >= least and came % LOOK_EVERY == 0 and _moved(site, rules)):
         yield _learned(site, at_ms, rules)
 
 

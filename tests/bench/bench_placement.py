@@ -1,0 +1,209 @@
+"""A million servers, 70 % full, in process: ROUTE and PLACE by their pure steps, work that comes
+and goes by the shapes of the openb trace; and what a decision costs by the number of servers.
+
+SERVERS, SITES and PLACEMENTS in the environment change the size.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import resource
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
+
+from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
+from hexi_scheduler.domain.owed import Report
+from hexi_scheduler.domain.place_commands import Place, PlaceItem, Release
+from hexi_scheduler.domain.placement import Placement, PlacementState
+from hexi_scheduler.domain.policy import Packing
+from hexi_scheduler.domain.route import HearOffers, HearReports, Route, RouteState, Submit
+from hexi_scheduler.domain.router import Router
+from hexi_scheduler.domain.site import Site
+from hexi_scheduler.domain.site_offer import offer_of
+from hexi_scheduler.domain.step_place import step as place
+from hexi_scheduler.domain.step_route import step as route
+from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
+from hexi_scheduler.settings import packing_rules, route_policy
+
+from tests.bench import openb_trace
+from tests.bench.figures import percentile, show
+
+SERVERS = int(os.environ.get("SERVERS", "1000000"))
+SITES = int(os.environ.get("SITES", "100"))
+PLACEMENTS = int(os.environ.get("PLACEMENTS", "200000"))
+FLEETS = (1_000, 10_000, 100_000, 1_000_000)
+REGIONS = 10
+FULL = 0.7
+FILL_REPLICAS = 32  # what fills a site before we measure comes in gangs: fewer names, same servers
+PER_RACK = 20
+PER_MS, PER_OFFER = 50, 25_000
+WHOLE = 1_000
+POLICY = Packing(packing_rules())
+
+
+class World(NamedTuple):
+    """Sites, their router, and the shapes that are drawn from."""
+
+    dice: random.Random
+    router: Router
+    sites: dict[str, Site]
+    demands: list[list[Demand]]  # by region
+
+
+def build(servers: int, sites: int, seed: int) -> World:
+    """Sites of equal size with the nodes of the trace, in racks of one kind each."""
+    dice = random.Random(seed)
+    nodes = openb_trace.nodes("all")
+    classes = sorted({node.model or "general" for node in nodes})
+    world = World(dice, Router(route_policy()), {}, _demands())
+    for number in range(sites):
+        name = f"site-{number:03}"
+        site = world.sites[name] = Site(name)
+        prices = tuple((c, 1_000 + 100 * rank + number) for rank, c in enumerate(classes))
+        site.apply(SiteFacts(1, True, f"region-{number % REGIONS}", 3, True, 1_200, 200, prices))
+        racks = []
+        for rack, node in enumerate(dice.choices(nodes, k=-(-servers // sites // PER_RACK))):
+            kind = node.model or "general"
+            server = Server(f"r{rack}", kind, "fleet", *node[1:4])
+            racks += [server] * PER_RACK
+        site.apply(ServerSet(1, tuple(racks[: servers // sites])))
+    return world
+
+
+def _demands() -> list[list[Demand]]:
+    pods = openb_trace.pods()
+    made: dict[tuple[object, int], Demand] = {}
+    by_region = []
+    for region in range(REGIONS):
+        where = Constraints(regions=(f"region-{region}",))
+        for pod in pods:
+            asked = Resources(pod.cpu_milli, pod.memory_mib, pod.devices, pod.milli or WHOLE)
+            made.setdefault((pod, region), Demand(asked, constraints=where))
+        by_region.append([made[pod, region] for pod in pods])
+    return by_region
+
+
+def fill(world: World) -> tuple[list[tuple[str, str]], int]:
+    """Each site by itself to 70 % of its accelerators; the names of a part that may go again."""
+    live, count = [], 0
+    for name, site in world.sites.items():
+        total = sum(kind.accelerators_all for kind in site.capacity.kinds.values()) * WHOLE
+        free = sum(pool.device_milli for pool in site.capacity.pools.values())
+        while free > total * (1 - FULL):
+            count += 1
+            demand = world.dice.choice(world.demands[0])._replace(constraints=Constraints())
+            single = count % 8 == 0
+            if not single:
+                demand = demand._replace(replicas=FILL_REPLICAS)
+            item = PlaceItem(f"f{count}", 1, Workload(f"f{count}", "t", demand))
+            placed = place(site, Place((item,)), count, POLICY)[0]
+            if isinstance(placed, Placement) and placed.state is PlacementState.PLACED:
+                if single:
+                    live.append((name, item.placement_id))
+            else:
+                del site.placements[item.placement_id], site.finished[item.placement_id]
+            free = sum(pool.device_milli for pool in site.capacity.pools.values())
+    return live, count
+
+
+def hear(world: World, now_ms: int) -> None:
+    offers = tuple(filter(None, map(offer_of, world.sites.values())))
+    route(world.router, HearOffers(offers), now_ms)
+
+
+def measure(world: World, live: list[tuple[str, str]], count: int, now_ms: int) -> list[float]:
+    """Microseconds of each arrival, ROUTE and PLACE; as many releases and reports go between."""
+    spent: list[float] = []
+    dice, router, sites = world.dice, world.router, world.sites
+    for number in range(count):
+        name = f"m{now_ms}-{number}"
+        demand = dice.choice(world.demands[number % REGIONS])
+        workload = Workload(name, "t", demand, submitted_at_ms=now_ms)
+        began = time.perf_counter()
+        chosen = route(router, Submit((workload,)), now_ms)[0]
+        if isinstance(chosen, Route) and chosen.state is RouteState.ROUTED:
+            item = PlaceItem(name, 1, workload)
+            place(sites[chosen.site_id], Place((item,)), now_ms, POLICY)
+        spent.append(1e6 * (time.perf_counter() - began))
+        if isinstance(chosen, Route) and chosen.state is RouteState.ROUTED:
+            live.append((chosen.site_id, name))
+        _release(world, live, now_ms)
+        if number % PER_MS == 0:
+            now_ms += 1
+        if number % PER_OFFER == 0:
+            hear(world, now_ms)
+    return spent
+
+
+def _release(world: World, live: list[tuple[str, str]], now_ms: int) -> None:
+    """One that runs somewhere goes, and both stages forget it."""
+    at = world.dice.randrange(len(live))
+    live[at], live[-1] = live[-1], live[at]
+    site_id, name = live.pop()
+    site = world.sites[site_id]
+    for event in place(site, Release(name, ""), now_ms, POLICY):
+        owed = tuple(debt for debt in site.owed(event) if isinstance(debt, Report))
+        if owed and owed[0].workload_id in world.router.routes:
+            route(world.router, HearReports(owed), now_ms)
+    site.placements.pop(name, None)
+    site.finished.pop(name, None)
+
+
+def half(job: tuple[int, int, int, int]) -> tuple[float, float, float, list[float]]:
+    """One process: seconds to build, to fill, of the measured part, and each arrival."""
+    servers, sites, count, seed = job
+    gc.disable()
+    began = time.perf_counter()
+    world = build(servers, sites, seed)
+    built = time.perf_counter()
+    live, filled = fill(world)
+    hear(world, filled)
+    ready = time.perf_counter()
+    measure(world, live, count // 4, filled)  # rows of all shapes are made once
+    gc.freeze()
+    start = time.perf_counter()
+    spent = measure(world, live, count, filled + count)
+    return built - began, ready - built, time.perf_counter() - start, spent
+
+
+def province(processes: int) -> None:
+    job = (SERVERS // processes, max(1, SITES // processes), PLACEMENTS // processes)
+    with ProcessPoolExecutor(processes) as pool:
+        found = list(pool.map(half, [(*job, seed) for seed in range(processes)]))
+        rss = list(pool.map(_rss_mib, range(processes)))
+    more = {"processes": processes, "servers": SERVERS, "sites": SITES}
+    spent = [us for one in found for us in one[3]]
+    show("placement.build", max(one[0] for one in found), "s", **more)
+    show("placement.fill", max(one[1] for one in found), "s", **more)
+    show("placement.rate", sum(len(one[3]) / one[2] for one in found), "1/s", **more)
+    show("placement.p50", percentile(spent, 50), "us", **more)
+    show("placement.p99", percentile(spent, 99), "us", **more)
+    show("placement.rss", sum(rss) if processes == 1 else max(rss) * processes, "MiB", **more)
+
+
+def _rss_mib(_: int) -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def by_servers() -> None:
+    """One site each: what PLACE's part costs as a fleet grows."""
+    for servers in (size for size in FLEETS if size <= SERVERS):
+        *_, seconds, spent = half((servers, 1, PLACEMENTS // 4, 1))
+        show("placement.decision", percentile(spent, 50), "us", servers=servers, at="p50")
+        show("placement.decision", 1e6 * seconds / len(spent), "us", servers=servers, at="pair")
+
+
+def main() -> None:
+    if not openb_trace.present():
+        sys.stderr.write("no openb trace (HEXI_DATA): a seeded mix instead\n")
+    for processes in (1, 2):
+        province(processes)
+    by_servers()
+
+
+if __name__ == "__main__":
+    main()
