@@ -299,6 +299,18 @@ def test_where_there_is_room_it_waits_for_its_turn_only() -> None:
     assert answer.expected_start.at_ms == 0
 
 
+def test_who_declined_it_is_named_with_the_reason_and_promises_nothing() -> None:
+    world = World()
+    world.site("lanzhou", cpu_milli_free=32_000)
+    decided = route_pb2.RouteDecided(sites_tried=["lanzhou"], reason="spread")
+    declined = pb.WorkloadView(state=workload_pb2.WORKLOAD_STATE_WAITING, route=decided)
+
+    answer = world.why(declined)
+
+    assert misses(answer)["declined"].text == "lanzhou declined it: spread"
+    assert answer.expected_start.at_ms == 0
+
+
 def test_what_was_routed_shows_the_recorded_choice() -> None:
     world = World()
     world.site("lanzhou", cpu_milli_free=32_000)

@@ -23,6 +23,10 @@ WAITS = (
 # What ROUTE alone knows: recorded with its decision, and told as a miss.
 TURNS = ("quota", "fair_share")
 SOON: Both = ("there is room, it waits for its turn", "有空间, 等待轮到它")
+ASKED_AGAIN: Both = (
+    "unknown: who declined is asked again when something changes there",
+    "未知: 拒绝者有变化时将再次询问",
+)
 ENDS: Both = ("what runs there has ended by then", "届时正在运行的作业已结束")
 CLAIMED: Both = ("the site keeps for it what frees up", "数据中心已为它预留释放的资源")
 DEFERRED: Both = ("it then costs less, or may start", "届时成本更低或允许启动")
@@ -81,7 +85,9 @@ class Explainer:
 def _put_found(
     answer: pb.ExplainWorkloadResponse, found: Found, view: pb.WorkloadView, at_ms: int
 ) -> None:
+    tried, reason = view.route.sites_tried, view.route.reason
     misses = [Miss(name, "", 0, 0) for name in TURNS if _turned_away(view, name)]
+    misses += [Miss("declined", site_id, 0, 0, names=(reason,)) for site_id in tried[-1:]]
     misses += found.misses
     answer.misses.extend(map(miss_message, misses))
     answer.now.sites, answer.now.servers = len(found.judged), found.servers
@@ -118,9 +124,12 @@ def _start(found: Found, view: pb.WorkloadView, at_ms: int) -> pb.ExpectedStart:
     if _is_claimed(view) and claim.expected_start_ms:
         return _at(max(at_ms, claim.expected_start_ms), claim.site_id, CLAIMED)
     if found.has_room:
+        willing = [name for name in found.has_room if name not in view.route.sites_tried]
         if any(_turned_away(view, name) for name in TURNS):
             return pb.ExpectedStart(site_id=found.has_room[0], text=SOON[0], text_zh=SOON[1])
-        return _at(at_ms, found.has_room[0], SOON)
+        if willing:
+            return _at(at_ms, willing[0], SOON)
+        return pb.ExpectedStart(text=ASKED_AGAIN[0], text_zh=ASKED_AGAIN[1])
     if found.starts_ms:
         start_ms, site_id = found.starts_ms[0]
         return _at(max(at_ms, start_ms), site_id, ENDS)

@@ -45,7 +45,7 @@ MISSES: dict[str, Both] = {
         "{site} keeps its free servers for leases, claims or its spare",
         "{site} 的空闲服务器已为租约、预留或备用保留",
     ),
-    "declined": ("{site} declined it just now", "{site} 刚刚拒绝了它"),
+    "declined": ("{site} declined it: {names}", "{site} 拒绝了它: {names}"),
     "room": ("{site} says it has no room", "{site} 表示没有空间"),
     "latency": (
         "{site} is {lack} ms too far from {names}: {found} ms one way, {asked} allowed",
