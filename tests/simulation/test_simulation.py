@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hexi_sim.simulate.files import data_folder
 from hexi_sim.simulate.main import main
-from hexi_sim.simulate.spec import read
+from hexi_sim.simulate.spec_file import read
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "sim" / "examples"
 

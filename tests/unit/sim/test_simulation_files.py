@@ -8,7 +8,7 @@ import pytest
 import yaml
 from hexi_kit.errors import InvalidArgument
 from hexi_sim.simulate.main import main
-from hexi_sim.simulate.spec import read
+from hexi_sim.simulate.spec_file import read
 from hexi_sim.stages import chosen, place_stage
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "deploy" / "sim" / "examples"

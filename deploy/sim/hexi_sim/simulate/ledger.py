@@ -115,6 +115,10 @@ class Ledger:
         return {NAMES[state]: found[state] for state in sorted(found)}
 
     def _evicted(self, placement: place_pb2.PlacementRecord, now_ms: int) -> None:
+        if placement.preempted_by:
+            self.evicted["preempted"] += 1
+            self.wasted_ms += placement.wasted_accelerator_ms
+            return
         self.evicted[placement.reason.partition(":")[0] or "unsaid"] += 1
         if placement.started_at_ms:
             asked = placement.workload.spec.resources

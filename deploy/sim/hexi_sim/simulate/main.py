@@ -24,7 +24,8 @@ from rich.progress import (
 from hexi_sim.simulate.fleet import fleet_of
 from hexi_sim.simulate.report import page
 from hexi_sim.simulate.run import Result, Run
-from hexi_sim.simulate.spec import Spec, read
+from hexi_sim.simulate.spec import Spec
+from hexi_sim.simulate.spec_file import read
 from hexi_sim.simulate.summary import summary, table
 
 

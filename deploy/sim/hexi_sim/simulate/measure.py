@@ -33,6 +33,7 @@ class Sample(NamedTuple):
     waiting: int
     running: int
     evicted: int
+    preempted: int
     shares: Mapping[str, Share]
 
 
@@ -71,6 +72,7 @@ class Meter:
             sum(n for state, n in states.items() if state not in final) - running,
             running,
             sum(self._ledger.evicted.values()),
+            self._ledger.evicted["preempted"],
             self._shares(),
         )
 

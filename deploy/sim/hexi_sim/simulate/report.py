@@ -67,7 +67,8 @@ LINES: tuple[tuple[str, str, str, Callable[[Sample], float]], ...] = (
     ("IT power", "IT 功率", "kW", lambda s: s.it_w / 1_000),
     ("Energy so far, with PUE", "累计能耗(含 PUE)", "kWh", lambda s: s.energy_ws / WS_PER_KWH),
     ("Carbon so far", "累计碳排放", "kg", lambda s: s.carbon_g / 1_000),
-    ("Evictions and preemptions so far", "累计驱逐与抢占", "", lambda s: s.evicted),
+    ("Preemptions so far", "累计抢占", "", lambda s: s.preempted),
+    ("Evictions so far, preemptions among them", "累计驱逐(含抢占)", "", lambda s: s.evicted),
 )
 
 
