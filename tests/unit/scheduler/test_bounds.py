@@ -149,6 +149,17 @@ def test_a_misrouted_workload_is_declined_with_the_reason() -> None:
         assert (placed.state, placed.reason) == (PlacementState.DECLINED, reason)
 
 
+def test_who_is_declined_learns_how_many_servers_were_kept_apart() -> None:
+    site = site_of([server(0, 4), server(1, 4), server(2, 4)])
+    for name, tenant_id in (("a", "t0"), ("b", "t1")):
+        place(site, name, Constraints(tenant_isolation=True), tenant_id=tenant_id)
+
+    declined = place(site, "big", replicas=5)
+
+    assert declined.why_not is not None
+    assert ("kept_apart", 0, 2) in declined.why_not.filters
+
+
 def test_spare_is_left_by_all_but_those_named_and_the_rescued() -> None:
     spare = SpareRules(priority_min=700, share_milli=(("A100", 250),))
     rules = Rules(keep=KeepRules(spare))

@@ -14,6 +14,7 @@ from hexi_scheduler.domain.layout import Flags, Ints, Layout
 from hexi_scheduler.domain.rules import Rules
 from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.spread import Spread, at_most
+from hexi_scheduler.domain.why import FilterCount, WhyNot
 from hexi_scheduler.domain.workload import FLEET, Workload
 
 # Executors do not stop at once: what runs up to a window must end this much earlier.
@@ -42,6 +43,15 @@ class Bounds(NamedTuple):
     def spare_units(self, class_id: str) -> int:
         """Units of a class that must stay free."""
         return self.spare.get(class_id, 0) if self.spare else 0
+
+
+    def explained(self, why: WhyNot) -> WhyNot:
+        """With the servers that these bounds take away, whatever is free there."""
+        spread = self.spread()
+        allowed = spread.allowed if spread else self.allowed
+        shut = 0 if allowed is None else int(np.count_nonzero(~allowed))
+        kept_apart = FilterCount("kept_apart", 0, shut)
+        return why._replace(filters=(*why.filters, kept_apart)) if shut else why
 
 
 UNBOUND = Bounds()

@@ -137,7 +137,8 @@ def _place(
     in_line = item.claim or queues(workload.demand)
     kept = claim(site, item, at_ms, rules) if in_line else None
     if kept is None:
-        kept = declined(site, item, at_ms, "no room", why_not(site, workload.demand))
+        why = bounds.explained(why_not(site, workload.demand))
+        kept = declined(site, item, at_ms, "no room", why)
     yield kept
 
 

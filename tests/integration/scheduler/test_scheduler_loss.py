@@ -1,0 +1,57 @@
+"""Goal: a lost site's work runs elsewhere, once, and a drained rack empties, on the real broker.
+
+Method: the worker is killed between the loss and the reports of it; the audit reads the logs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import pytest
+from hexi.scheduler.v1 import place_pb2
+
+pytestmark = pytest.mark.integration
+
+PLACED, EVICTED = place_pb2.PLACEMENT_STATE_PLACED, place_pb2.PLACEMENT_STATE_EVICTED
+
+
+async def test_a_lost_sites_work_is_placed_once_though_the_worker_is_killed_at_it(world) -> None:
+    async def revive() -> None:
+        assert await world.exit_code("one") == -signal.SIGKILL
+        world.start_worker("one")
+
+    world.start_worker("one")
+    await world.open_sites(count=2)
+    await world.submit(60)
+    await world.until(lambda: len(world.placements(PLACED)) == 60)
+    lost = world.site_id(0)
+    there = [p for p in world.placements(PLACED) if p.site_id == lost]
+    assert there
+    world.kill("one")
+    world.start_worker("one", faults="scheduler.after_place_append:1")
+
+    loss = place_pb2.SiteLossDeclared(lost=True, lost_at_ms=1, declared=True, reason="flood")
+    await asyncio.gather(revive(), world.command(lost, loss=loss))
+
+    await world.until(lambda: len(world.placements(EVICTED)) == len(there))
+    await world.until(lambda: len(world.placements(PLACED)) == 60)
+    assert {p.site_id for p in world.placements(PLACED)} == {world.site_id(1)}
+    names = [p.workload.workload_id for p in world.placements(PLACED)]
+    assert len(set(names)) == 60
+    assert world.wrong() == []
+
+
+async def test_a_drained_rack_is_emptied_at_once_where_no_grace_is_given(world) -> None:
+    world.start_worker("one")
+    await world.open_sites(count=1, servers=4)
+    await world.submit(30)
+    await world.until(lambda: len(world.placements(PLACED)) == 30)
+
+    drain = place_pb2.DrainRequested(drain_id="d", active=True, racks=["r1"], reason="fans")
+    await world.command(world.site_id(0), drain=drain)
+    await world.until(lambda: len(world.placements(EVICTED)) >= 1)
+    await world.until(lambda: len(world.placements(PLACED)) == 30)
+
+    assert {a.server % 2 for p in world.placements(PLACED) for a in p.allocations} == {0}
+    assert world.wrong() == []
