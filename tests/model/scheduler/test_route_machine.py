@@ -166,7 +166,7 @@ class RouteMachine(RuleBasedStateMachine):
         routes = [self.router.routes[name] for name in self.router.routes]
         deferred = [route for route in routes if route.deferral]
         expected = [(d.deferral.until_ms, d.workload.workload_id) for d in deferred if d.deferral]
-        assert self.router.deferred == sorted(expected)
+        assert self.router.deferred.members == sorted(expected)
         for route in deferred:
             assert route.state is RouteState.WAITING
             workload, until_ms = route.workload, route.deferral.until_ms if route.deferral else 0

@@ -35,7 +35,7 @@ class Board:
         self._policies = self.policy = policies
         self.around = Around(Atlas(), policies.domestic_classes)
         self.offers: dict[str, SiteOffer] = {}
-        self.generation = self.epoch = 0
+        self.generation = self.epoch = self.forecast = 0
         self._hour = self._told = -1
         self._stale: set[str] = set()
         self._known: dict[str, SiteOffer] = {}  # as the columns say
@@ -55,6 +55,7 @@ class Board:
         """Columns as of now: the hour and its policy, and what sites said since."""
         if at_ms // HOUR_MS != self._hour:
             self._hour = at_ms // HOUR_MS
+            self.forecast += 1
             self._spoil()
             policy = self._policies.at(at_ms)
             if policy != self.policy:
@@ -66,10 +67,10 @@ class Board:
             self._catch_up()
 
     def has_news(self, at_ms: int) -> bool:
-        """Whether rankings may have changed since this was asked last."""
+        """Whether another hour may be the best one now, since this was asked last."""
         self.turn_to(at_ms)
-        told, self._told = self._told, self.generation
-        return told != self.generation
+        told, self._told = self._told, self.forecast
+        return told != self.forecast
 
     def ranking(self, workload: Workload, at_ms: int) -> Ranking:
         """Where nothing speaks against it, with room or without."""
@@ -179,6 +180,7 @@ class Board:
             offer, known = self.offers[site_id], self._known[site_id]
             changed = _seldom(offer) != _seldom(known)
             if changed:
+                self.forecast += _outlook(offer) != _outlook(known)
                 self._spoil()
             self._write(offer, changed)
 
@@ -201,6 +203,7 @@ class Board:
                 shelf.ranks[row] = len(self._by_rank)
                 self._by_rank.append((shelf, row))
             self._write(self.offers[site_id], changed=True)
+        self.forecast += 1
         self._spoil()
 
     def _write(self, offer: SiteOffer, changed: bool) -> None:
@@ -226,6 +229,11 @@ def _seldom(offer: SiteOffer) -> tuple[object, ...]:
     """What rankings hang on."""
     leases = [(x.lease_id, x.tenant_id, x.class_id, x.price_micro_yuan) for x in offer.leases]
     return offer.standing, leases, [_size(c) for c in offer.classes]
+
+
+def _outlook(offer: SiteOffer) -> tuple[object, ...]:
+    """What the best hour hangs on; how often runs fail moves too often to look at all who wait."""
+    return offer.standing._replace(failure_ppm=0), [c.price_micro_yuan for c in offer.classes]
 
 
 def _size(c: ClassOffer) -> tuple[object, ...]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-
 from hexi_scheduler.domain.board import Board, Candidate
-from hexi_scheduler.domain.defer import Deferral
+from hexi_scheduler.domain.deferred import Deferred
 from hexi_scheduler.domain.drf import Shares
 from hexi_scheduler.domain.filters import Around
 from hexi_scheduler.domain.offer import SiteOffer
@@ -35,7 +33,7 @@ class Router:
         self.yielding: set[str] = set()  # sites where some work could be made to yield
         self.keeping: set[str] = set()  # sites where something is kept for claims
         self.spared: set[str] = set()  # sites that keep something back
-        self.deferred: list[tuple[int, str]] = []  # until when
+        self.deferred = Deferred()
         self.debits: dict[tuple[str, str, str], Debit] = {}
 
     def apply(self, event: RouteEvent) -> None:
@@ -108,10 +106,6 @@ class Router:
                 return at, choice
         return len(open_keys), None
 
-    def due(self, at_ms: int) -> int:
-        """How many of the deferred need wait no longer."""
-        return bisect_left(self.deferred, (at_ms + 1, ""))
-
     def debit(self, choice: Candidate) -> Debit:
         _, site_id, class_id, found = choice
         return self.debits.get((site_id, class_id, found.offer.executor), NOTHING)
@@ -126,7 +120,8 @@ class Router:
                 self.waiting.put(workload)
         elif waited:
             self.waiting.drop(workload)
-        self._defer(name, old.deferral if old else None, new.deferral)
+        if new.deferral or (old and old.deferral):
+            self.deferred.change(name, old.deferral if old else None, new.deferral)
         if new.state is RouteState.ROUTED and (old is None or old.attempt != new.attempt):
             demand = workload.demand
             key = (new.site_id, new.class_id, demand.constraints.executor)
@@ -135,12 +130,6 @@ class Router:
         self.routes[name] = new
         if new.over:
             self.finished[name] = new.decided_at_ms
-
-    def _defer(self, name: str, old: Deferral | None, new: Deferral | None) -> None:
-        if old is not None:
-            del self.deferred[bisect_left(self.deferred, (old.until_ms, name))]
-        if new is not None:
-            insort(self.deferred, (new.until_ms, name))
 
     def _apply_offer(self, offer: SiteOffer) -> None:
         site_id = offer.site_id

@@ -8,7 +8,7 @@ from hexi_scheduler.domain.backup import leaves_minimum
 from hexi_scheduler.domain.compare import choice_of
 from hexi_scheduler.domain.defer import Deferral, deferral, same_wait
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
-from hexi_scheduler.domain.retry import LOOKED_AT_MAX, forget, retry
+from hexi_scheduler.domain.retry import forget, retry
 from hexi_scheduler.domain.route import (
     Cancel,
     HearOffers,
@@ -208,8 +208,7 @@ def _cancelled(route: Route, at_ms: int) -> Route:
 def _wake(router: Router, at_ms: int) -> Iterator[Route]:
     """Decide anew about those whose hour has come, and about all when the forecast changed."""
     news = router.board.has_news(at_ms)
-    due = router.deferred if news else router.deferred[: router.due(at_ms)]
-    for _, name in due[:LOOKED_AT_MAX]:
+    for name in router.deferred.to_judge(at_ms, news, JUDGED_PER_STEP_MAX):
         route = router.routes[name]
         found = choose(router, route.workload, at_ms, route.attempt, route.tried, route.rescued)
         if not same_wait(found.deferral, route.deferral):
