@@ -6,6 +6,7 @@ import pytest
 from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import workload_pb2
 from hexi_scheduler.domain.defer import Deferral, best_start
+from hexi_scheduler.domain.deferred import Deferred
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS, hour_of_day
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
@@ -181,6 +182,22 @@ def test_a_deferral_reads_back_and_is_rebuilt() -> None:
     read = wire.entry(value or b"", reader)
     assert isinstance(read, Route)
     assert read.deferral == decided.deferral
+
+
+def test_after_news_all_are_judged_a_few_at_a_time_and_the_due_ones_first() -> None:
+    waiting = Deferred()
+    for n in range(10):
+        waiting.change(f"w{n}", None, Deferral(n))
+
+    first, second, third = (waiting.to_judge(1, n == 0, 4) for n in range(3))
+
+    assert first == ["w0", "w1", "w2", "w3"]
+    assert second == ["w0", "w1", "w4", "w5"]  # the due are judged until they are gone
+    waiting.change("w0", Deferral(0), None)
+    waiting.change("w1", Deferral(1), None)
+    assert third + waiting.to_judge(1, False, 4) == ["w0", "w1", "w6", "w7", "w8", "w9"]
+    assert waiting.to_judge(1, False, 4) == []
+    assert len(waiting) == 8
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=30), st.integers(0, 20))

@@ -31,6 +31,8 @@ from hexi_scheduler.domain.urgent import Ask, ask
 from hexi_scheduler.domain.why_route import Tried, declined, explain
 from hexi_scheduler.domain.workload import Workload
 
+JUDGED_PER_STEP_MAX = 500
+
 
 def step(
     router: Router, request: Submit | Cancel | HearReports | HearOffers, at_ms: int
