@@ -67,11 +67,11 @@ class Explainer:
             found = inquire(self._board, self._copy.fleet, self._copy.endings, workload, at_ms)
             _put_found(answer, found, view, at_ms)
         else:
-            candidates = open_sites(self._board, workload, at_ms)
-            against = {
-                j.offer.site_id: j.objections for j in judge(self._board, workload, candidates)
-            }
-            _put_verdicts(answer, against, {name: c[0][0] for name, c in candidates.items()})
+            sites = open_sites(self._board, workload, at_ms)
+            judged = judge(self._board, workload, sites)
+            against = {j.offer.site_id: j.objections for j in judged}
+            prices = {name: site.cost_micro_yuan for name, site in sites.items()}
+            _put_verdicts(answer, against, prices)
         return answer
 
     def _catch_up(self, at_ms: int) -> None:

@@ -108,8 +108,12 @@ class Board:
         return found.starts
 
     def site_of(self, key: int) -> str:
+        return self.place_of(key)[0]
+
+    def place_of(self, key: int) -> tuple[str, str]:
+        """The site and class of a key."""
         shelf, row = self._by_rank[key & RANK_MASK]
-        return shelf.sites[row]
+        return shelf.sites[row], shelf.class_id
 
     def candidate(self, key: int, workload: Workload) -> Candidate:
         """The site and class of a key, with what is free there now."""

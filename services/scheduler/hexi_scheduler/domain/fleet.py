@@ -62,6 +62,14 @@ class Stock:
             del self.devices[site_id]
             self._stale = True
 
+    def sites_with(self, rows: NDArray[np.bool_]) -> set[str]:
+        """Sites of which at least one of these rows is."""
+        if not rows.any():
+            return set()
+        starts = [span.start for span in self.spans.values()]
+        some = np.logical_or.reduceat(rows, starts).tolist()
+        return {name for name, has in zip(self.spans, some, strict=True) if has}
+
     def laid_out(self) -> Stock:
         """With rows that are one with the pieces."""
         if self._stale:

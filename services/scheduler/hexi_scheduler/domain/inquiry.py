@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from hexi_scheduler.domain.board import Board, Candidate
+from hexi_scheduler.domain.board import Board
 from hexi_scheduler.domain.filters import FILTERS, objections, welcome
 from hexi_scheduler.domain.fleet import Fleet
+from hexi_scheduler.domain.ranking import RANK_BITS
 from hexi_scheduler.domain.room import NOTHING, has_room
 from hexi_scheduler.domain.why import FilterCount, Miss
 from hexi_scheduler.domain.why_place import Looked, Wanted, look
@@ -33,12 +34,25 @@ class Found(NamedTuple):
     starts_ms: tuple[tuple[int, str], ...]
 
 
-def open_sites(board: Board, workload: Workload, at_ms: int) -> dict[str, list[Candidate]]:
-    """Sites and classes that no filter removes, with their costs; the cheapest first."""
-    found: dict[str, list[Candidate]] = {}
+class Open(NamedTuple):
+    """A site that no filter removes: the keys of its classes, the cheapest first."""
+
+    keys: list[int]
+    classes: list[str]
+
+    @property
+    def cost_micro_yuan(self) -> int:
+        return self.keys[0] >> RANK_BITS
+
+
+def open_sites(board: Board, workload: Workload, at_ms: int) -> dict[str, Open]:
+    found: dict[str, Open] = {}
     for key in board.ranking(workload, at_ms).keys.tolist():
-        candidate = board.candidate(key, workload)
-        found.setdefault(candidate[1], []).append(candidate)
+        site_id, class_id = board.place_of(key)
+        if site_id not in found:
+            found[site_id] = Open([], [])
+        found[site_id].keys.append(key)
+        found[site_id].classes.append(class_id)
     return found
 
 
@@ -59,14 +73,12 @@ def inquire(
 ) -> Found:
     """Which sites the filters of ROUTE leave, what their servers lack, and until when."""
     demand = workload.demand
-    candidates = open_sites(board, workload, at_ms)
-    judged = judge(board, workload, candidates)
-    wanted = {name: _wanted(board, found, demand) for name, found in candidates.items()}
+    found = open_sites(board, workload, at_ms)
+    judged = judge(board, workload, found)
+    wanted = {name: _wanted(board, name, site, demand) for name, site in found.items()}
     looked = look(fleet, demand, wanted)
     roomy = sorted(name for name, n in looked.replicas.items() if n >= demand.replicas)
-    ready = tuple(
-        name for name in roomy if any(has_room(c[3], demand, NOTHING) for c in candidates[name])
-    )
+    ready = tuple(name for name in roomy if _says_room(board, found[name], workload))
     reserved = [name for name in roomy if name not in ready]
     misses = (*looked.misses, *site_misses(judged, demand, board.around))
     counts = (*_counts(judged, fleet), *looked.filters)
@@ -75,16 +87,21 @@ def inquire(
         servers = sum(fleet.servers(name) for name in reserved)
         counts = (*counts, FilterCount("reserved", len(reserved), servers))
     total = sum(_size(j, fleet) for j in judged)
-    prices = {name: found[0][0] for name, found in candidates.items()}
+    prices = {name: site.cost_micro_yuan for name, site in found.items()}
     starts = () if ready else _starts(fleet, endings, demand, wanted, looked, prices)
     return Found(judged, prices, counts, total, misses, ready, starts)
 
 
-def _wanted(board: Board, found: list[Candidate], demand: Demand) -> Wanted:
-    classes = frozenset(candidate[2] for candidate in found)
+def _says_room(board: Board, site: Open, workload: Workload) -> bool:
+    choices = (board.candidate(key, workload)[3] for key in site.keys)
+    return any(has_room(choice, workload.demand, NOTHING) for choice in choices)
+
+
+def _wanted(board: Board, site_id: str, site: Open, demand: Demand) -> Wanted:
+    classes = frozenset(site.classes)
     if not demand.price_micro_yuan_max:
         return Wanted(classes)
-    offer = board.offers[found[0][1]]
+    offer = board.offers[site_id]
     dear = (c.class_id for c in offer.classes if c.price_micro_yuan > demand.price_micro_yuan_max)
     welcome_ones = (name for name in dear if welcome(name, demand, board.around))
     return Wanted(classes, frozenset(welcome_ones) - classes)

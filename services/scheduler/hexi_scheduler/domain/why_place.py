@@ -6,7 +6,7 @@ Whatever is asked of all servers is one vector, so that a million of them are lo
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -44,36 +44,46 @@ class _Test(NamedTuple):
     asked: int
 
 
-class _Sites:
-    """By site: servers lost to each filter, and replicas that would fit."""
+class _Tally:
+    """Servers lost to each filter; sites that have some left behind it; and what would fit."""
 
     def __init__(self) -> None:
-        self.lost: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self.lost: Counter[str] = Counter()
+        self.left: defaultdict[str, set[str]] = defaultdict(set)
         self.roomy: dict[str, int] = {}
         self.replicas: dict[str, int] = {}
 
-    def lose(self, site_id: str, name: str, servers: int) -> None:
-        if servers:
-            of_site = self.lost[site_id]
-            of_site[name] = of_site.get(name, 0) + servers
+    def narrow(self, name: str, stock: Stock, rows: Bools, fits: Bools) -> Bools:
+        left = rows & fits
+        self.lost[name] += int(np.count_nonzero(rows)) - int(np.count_nonzero(left))
+        self.left[name] |= stock.sites_with(left)
+        return left
 
-    def filters(self, demand: Demand) -> tuple[FilterCount, ...]:
-        """A site counts for the last filter that took servers of it, when none was left over."""
-        for site_id, count in self.roomy.items():
-            if self.replicas[site_id] < demand.replicas:
-                self.lose(site_id, "gang", count)
-        sites, servers = dict.fromkeys(ORDER, 0), dict.fromkeys(ORDER, 0)
-        for site_id, lost in self.lost.items():
-            for name, count in lost.items():
-                servers[name] += count
-            if self.replicas.get(site_id, 0) < demand.replicas:
-                sites[max(lost, key=ORDER.index)] += 1
-        return tuple(FilterCount(n, sites[n], servers[n]) for n in ORDER if servers[n])
+    def hold(self, site_id: str, servers: int, replicas: int, demand: Demand) -> None:
+        self.roomy[site_id] = self.roomy.get(site_id, 0) + servers
+        more = self.replicas.get(site_id, 0) + replicas
+        self.replicas[site_id] = min(demand.replicas, more)
+
+    def filters(self, sites: Iterable[str], demand: Demand) -> tuple[FilterCount, ...]:
+        """A site counts for the filter that took its last server."""
+        for site_id, servers in self.roomy.items():
+            if self.replicas[site_id] >= demand.replicas:
+                self.left["gang"].add(site_id)
+            else:
+                self.lost["gang"] += servers
+        found = []
+        before = set(sites)
+        for name in ORDER:
+            if name in self.left or self.lost[name]:
+                after = before & self.left[name]
+                found.append(FilterCount(name, len(before) - len(after), self.lost[name]))
+                before = after
+        return tuple(f for f in found if f.sites_removed or f.servers_removed)
 
 
 def look(fleet: Fleet, demand: Demand, sites: Mapping[str, Wanted]) -> Looked:
     """Filter by filter: class, price, condition, then what is free."""
-    tally = _Sites()
+    tally = _Tally()
     nearest: dict[str, Miss] = {}
     barred: Counter[str] = Counter()
     for kind, stock in fleet.stocks.items():
@@ -81,7 +91,7 @@ def look(fleet: Fleet, demand: Demand, sites: Mapping[str, Wanted]) -> Looked:
         if rows is None:
             continue
         _count_barred(stock, demand.resources, rows, barred)
-        rows = _narrow("condition", stock, rows, stock.rows.barred == 0, tally)
+        rows = tally.narrow("condition", stock, rows, stock.rows.barred == 0)
         for miss in _filter(stock, demand, rows, tally):
             known = nearest.get(miss.dimension)
             if known is None or (miss.alone, miss.found) > (known.alone, known.found):
@@ -94,11 +104,15 @@ def look(fleet: Fleet, demand: Demand, sites: Mapping[str, Wanted]) -> Looked:
         names = tuple(f"{name} {count}" for name, count in sorted(barred.items()))
         nearest["condition"] = Miss("condition", "", 0, total, names=names)
     misses = tuple(nearest[name] for name in ORDER if name in nearest)
-    return Looked(tally.filters(demand), misses, tally.replicas)
+    return Looked(tally.filters(_known(fleet, sites), demand), misses, tally.replicas)
+
+
+def _known(fleet: Fleet, sites: Iterable[str]) -> list[str]:
+    return [site_id for site_id in sites if fleet.servers(site_id)]
 
 
 def _open(
-    stock: Stock, kind: Kind, demand: Demand, sites: Mapping[str, Wanted], tally: _Sites
+    stock: Stock, kind: Kind, demand: Demand, sites: Mapping[str, Wanted], tally: _Tally
 ) -> Bools | None:
     """Rows of sites that want this class; None when there are none."""
     class_id, executor = kind
@@ -108,14 +122,17 @@ def _open(
         if wanted is None:
             continue
         count = span.stop - span.start
-        if executor != demand.constraints.executor:
-            tally.lose(site_id, "model", count)
-        elif class_id in wanted.classes:
+        is_wanted = executor == demand.constraints.executor and class_id in wanted.classes
+        is_dear = executor == demand.constraints.executor and class_id in wanted.too_dear
+        if is_wanted or is_dear:
+            tally.left["model"].add(site_id)
+        if is_wanted:
+            tally.left["price"].add(site_id)
             if rows is None:
                 rows = np.zeros(len(stock.rows.server), np.bool_)
             rows[span] = True
         else:
-            tally.lose(site_id, "price" if class_id in wanted.too_dear else "model", count)
+            tally.lost["price" if is_dear else "model"] += count
     return rows
 
 
@@ -132,22 +149,20 @@ def _count_barred(stock: Stock, asked: Resources, rows: Bools, barred: Counter[s
             barred[condition.name.lower()] += count
 
 
-def _filter(stock: Stock, demand: Demand, rows: Bools, tally: _Sites) -> list[Miss]:
+def _filter(stock: Stock, demand: Demand, rows: Bools, tally: _Tally) -> list[Miss]:
     asked = demand.resources
     in_service = rows
     passed = [(test, test.column >= test.asked) for test in _tests(stock, asked)]
     for test, fits in passed:
-        rows = _narrow(test.dimension, stock, rows, fits, tally)
+        rows = tally.narrow(test.dimension, stock, rows, fits)
     if asked.accelerators > 1 and asked.device_milli < WHOLE:
-        rows = _narrow("device_share", stock, rows, _several(stock, asked, rows), tally)
-    held = _replicas(stock, rows, demand) if demand.replicas > 1 else rows.view(np.int8)
-    for site_id, span in stock.spans.items():
-        roomy = int(np.count_nonzero(rows[span]))
-        if roomy:
-            more = roomy if roomy >= demand.replicas else int(held[span].sum())
-            more = min(demand.replicas, tally.replicas.get(site_id, 0) + more)
-            tally.replicas[site_id] = more
-            tally.roomy[site_id] = tally.roomy.get(site_id, 0) + roomy
+        rows = tally.narrow("device_share", stock, rows, _several(stock, asked, rows))
+    roomy = stock.sites_with(rows)
+    held = _replicas(stock, rows, demand) if roomy and demand.replicas > 1 else None
+    for site_id in sorted(roomy):
+        span = stock.spans[site_id]
+        servers = int(np.count_nonzero(rows[span]))
+        tally.hold(site_id, servers, servers if held is None else int(held[span].sum()), demand)
     found = (_nearest(stock, n, passed, in_service) for n in range(len(passed)))
     return [miss for miss in found if miss]
 
@@ -163,15 +178,6 @@ def _tests(stock: Stock, asked: Resources) -> list[_Test]:
     elif asked.accelerators:
         tests.insert(0, _Test("device_share", rows.largest, asked.device_milli))
     return tests
-
-
-def _narrow(name: str, stock: Stock, rows: Bools, fits: Bools, tally: _Sites) -> Bools:
-    left = rows & fits
-    if np.count_nonzero(left) < np.count_nonzero(rows):
-        lost = rows & ~fits
-        for site_id, span in stock.spans.items():
-            tally.lose(site_id, name, int(np.count_nonzero(lost[span])))
-    return left
 
 
 def _several(stock: Stock, asked: Resources, rows: Bools) -> Bools:

@@ -13,7 +13,7 @@ from hexi_scheduler.domain.fleet import Fleet
 from hexi_scheduler.domain.why_start import Ending
 from hexi_scheduler.wire.live import claimed, declared, end_ms_of, is_live, work_of
 
-ENDS_FIRST, ENDS_MAX = 24, 96
+ENDS_FIRST, ENDS_MAX = 24, 64
 
 PlacementsOf = Callable[[str], Iterable[place_pb2.PlacementRecord]]
 PlacementOf = Callable[[str, str], place_pb2.PlacementRecord | None]
