@@ -27,8 +27,10 @@ from hexi_scheduler.store.view import WorkloadView
 SERVICE = pb.DESCRIPTOR.services_by_name["SchedulerService"]
 TENANT = Principal("tenant", "main", "acme")
 AGENT = Principal("agent", "1", "lanzhou")
+OPERATOR = Principal("operator", "1")
 FOR_AGENTS = frozenset({"WatchOrders", "ReportRuns"})
-FOR_TENANTS = frozenset(m.name for m in SERVICE.methods) - FOR_AGENTS
+FOR_OPERATORS = frozenset({"DrainSite", "DeclareSiteLost", "GetSiteLoss"})
+FOR_TENANTS = frozenset(m.name for m in SERVICE.methods) - FOR_AGENTS - FOR_OPERATORS
 HINTS = {
     "tenant_id": ["acme"],
     "site_id": ["lanzhou"],
@@ -46,6 +48,9 @@ HINTS = {
     "page_size": [0, 10],
     "executors": ["fleet"],
     "at_ms": [1],
+    "drain_id": ["d1"],
+    "racks": ["r1"],
+    "grace_s": [0, 60],
 }
 
 
@@ -80,7 +85,9 @@ async def served(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("caller", "methods"), [(TENANT, FOR_TENANTS), (AGENT, FOR_AGENTS)], ids=["tenant", "agent"]
+    ("caller", "methods"),
+    [(TENANT, FOR_TENANTS), (AGENT, FOR_AGENTS), (OPERATOR, FOR_OPERATORS)],
+    ids=["tenant", "agent", "operator"],
 )
 async def test_no_message_breaks_the_door(served, caller, methods):
     harness, log = served

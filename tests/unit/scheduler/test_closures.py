@@ -81,6 +81,16 @@ def test_a_drain_takes_no_new_work_and_ends_the_old_after_its_grace() -> None:
     assert not desk.out(Condition.DRAINED)
 
 
+def test_a_server_that_joins_a_drained_rack_is_drained_too() -> None:
+    desk = Desk(racks=1)
+    desk.tell(DirectDrain(Drain("d", ("r0",), (), NOW_MS), active=True))
+    rows = [Server(rack, "general", "fleet", 4_000, 65_536, 0) for rack in ("r0", "r0", "r1")]
+
+    desk.tell(ServerSet(2, tuple(rows)))
+
+    assert desk.out(Condition.DRAINED) == (0, 1)
+
+
 def test_two_drains_of_a_rack_must_both_be_over() -> None:
     desk = Desk()
     for name, active in (("a", True), ("b", True), ("a", False)):

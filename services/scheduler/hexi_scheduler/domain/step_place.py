@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from hexi_scheduler.domain.answers import declined, placed
 from hexi_scheduler.domain.bounds import bounds_of
 from hexi_scheduler.domain.claims import claim, review, seek, serve
-from hexi_scheduler.domain.closing import drain
+from hexi_scheduler.domain.closing import close_drained, close_for_maintenance, drain
 from hexi_scheduler.domain.closure_commands import DeclareLoss, DirectDrain, MeasureRacks
 from hexi_scheduler.domain.eviction import evicted
 from hexi_scheduler.domain.facts import JUDGED, Reservation, ServerSet, SiteFacts
@@ -106,8 +106,11 @@ def _decide_site(
             yield ReservationChanged(command)
     elif isinstance(command, ServerSet):
         yield from adopt(site, command, at_ms)
+        yield from close_drained(site, at_ms)
+        yield from close_for_maintenance(site, at_ms)
     elif isinstance(command, SiteFacts):
         yield from _learn(site, command)
+        yield from close_for_maintenance(site, at_ms)
     elif isinstance(command, DirectDrain):
         yield from drain(site, command, at_ms)
     elif isinstance(command, DeclareLoss):
