@@ -263,3 +263,20 @@ def test_silence_and_a_word_of_the_site_do_not_undo_a_declaration() -> None:
 
     desk.tell(DeclareLoss(SiteLoss(NOW_MS, declared=True), active=False))
     assert desk.site.keeping.loss is None
+
+
+def test_the_province_keeps_its_minimum_free_for_those_named() -> None:
+    spare = SpareRules(700, province_min=(("general", 6),))
+    rules = RULES._replace(keep=KeepRules(spare))
+    router = Router(route_policy()._replace(partitions=1), rules)
+    offers = [offer_of(Desk(name, racks=1).site, rules) for name in ("a", "b")]
+    route_step(router, HearOffers(tuple(filter(None, offers))), NOW_MS)
+    demand = Demand(Resources(1_000, 1))
+
+    def decide(name: str, priority: int) -> RouteState:
+        request = Submit((Workload(name, "t", demand, priority),))
+        return next(e.state for e in route_step(router, request, NOW_MS) if isinstance(e, Route))
+
+    routed, waiting = RouteState.ROUTED, RouteState.WAITING
+    assert [decide(f"w{n}", 0) for n in range(3)] == [routed, routed, waiting]
+    assert decide("urgent", 700) is routed
