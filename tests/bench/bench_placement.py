@@ -22,6 +22,7 @@ from hexi_scheduler.domain.placement import Placement, PlacementState
 from hexi_scheduler.domain.policy import Packing
 from hexi_scheduler.domain.route import HearOffers, HearReports, Route, RouteState, Submit
 from hexi_scheduler.domain.router import Router
+from hexi_scheduler.domain.rules import Rules
 from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.site_offer import offer_of
 from hexi_scheduler.domain.step_place import step as place
@@ -43,6 +44,7 @@ PER_RACK = 20
 PER_MS, PER_OFFER = 50, 25_000
 WHOLE = 1_000
 POLICY = Packing(packing_rules())
+RULES = Rules(packing=packing_rules())
 
 
 class World(NamedTuple):
@@ -59,7 +61,7 @@ def build(servers: int, sites: int, seed: int) -> World:
     dice = random.Random(seed)
     nodes = openb_trace.nodes("all")
     classes = sorted({node.model or "general" for node in nodes})
-    world = World(dice, Router(route_policy()), {}, _demands())
+    world = World(dice, Router(route_policy(), RULES), {}, _demands())
     for number in range(sites):
         name = f"site-{number:03}"
         site = world.sites[name] = Site(name)
@@ -111,7 +113,7 @@ def fill(world: World) -> tuple[list[tuple[str, str]], int]:
 
 
 def hear(world: World, now_ms: int) -> None:
-    offers = tuple(filter(None, map(offer_of, world.sites.values())))
+    offers = tuple(filter(None, (offer_of(site, RULES) for site in world.sites.values())))
     route(world.router, HearOffers(offers), now_ms)
 
 

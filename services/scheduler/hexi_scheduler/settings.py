@@ -102,6 +102,7 @@ def fair_rules() -> Rules:
         ),
         urgency["effective_from"],
         _keep_rules(),
+        packing_rules(),
     )
 
 

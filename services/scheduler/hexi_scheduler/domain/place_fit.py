@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from hexi_scheduler.domain.bounds import UNBOUND, Bounds
 from hexi_scheduler.domain.leases import end_ms_of
+from hexi_scheduler.domain.lending import lent_pools
 from hexi_scheduler.domain.placement import Allocation, Tariff
 from hexi_scheduler.domain.policy import Policy
 from hexi_scheduler.domain.pool import Pool
 from hexi_scheduler.domain.site import Site, held_for
 from hexi_scheduler.domain.why import FilterCount, WhyNot
-from hexi_scheduler.domain.workload import GENERAL, Demand, Resources, Workload, is_quantum
+from hexi_scheduler.domain.workload import GENERAL, Demand, Resources, Workload
 
 
 class Room(NamedTuple):
@@ -66,7 +67,7 @@ def _tiers(
         at_price = price
     if tier:
         yield at_price, tuple(tier)
-    if policy.rules.lends_cpu and not demand.resources.accelerators:
+    if not demand.resources.accelerators:
         yield from _lent(site, workload, until_ms, policy)
 
 
@@ -76,14 +77,7 @@ def _lent(
     """Servers with accelerators, for work without, at the price of general ones."""
     ceiling, executor = workload.demand.price_micro_yuan_max, workload.demand.constraints.executor
     price = site.facts.price_of(GENERAL) if site.facts else 0
-    lent = tuple(
-        pool
-        for (class_id, of), pool in site.capacity.pools.items()
-        if of == executor
-        and class_id not in (GENERAL, *policy.rules.lends_not)
-        and not is_quantum(class_id)
-        and not (site.reservations and held_for(site, class_id, executor, until_ms))
-    )
+    lent = lent_pools(site, executor, policy.rules, until_ms)
     if lent and not (ceiling and price > ceiling):
         yield price, lent
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hexi_scheduler.domain.keep import KeepRules
+from hexi_scheduler.domain.packing.rules import NO_LEARNING, PackingRules
 from hexi_scheduler.domain.priority import Priorities
 from hexi_scheduler.domain.tenants import Tenants
 from hexi_scheduler.domain.workload import Workload
@@ -37,6 +38,7 @@ class Rules(NamedTuple):
     claims: ClaimRules = ClaimRules()
     effective_from: str = ""
     keep: KeepRules = KeepRules()
+    packing: PackingRules = NO_LEARNING
 
     def rank(self, workload: Workload) -> int:
         """The rank of its class; no higher than its tenant may ask."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from hexi_scheduler.domain.lending import lent_pools
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.site import Site, held_units
 from hexi_scheduler.domain.site_fair import fair_offer_of
-from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, FLEET, WHOLE
+from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, FLEET, GENERAL, WHOLE
 
 
 def offer_of(site: Site, rules: Rules = NO_RULES) -> SiteOffer | None:
@@ -35,13 +36,28 @@ def offer_of(site: Site, rules: Rules = NO_RULES) -> SiteOffer | None:
             facts.hub,
             site.failures.ppm,
         ),
-        tuple(_class_offer(site, kind, spare) for kind in sorted(site.capacity.kinds)),
+        tuple(_class_offers(site, spare, rules)),
         _lease_offers(site),
         server_set.revision,
         fair=fair_offer_of(site, rules),
         spare=tuple(_spare_offers(site, spare)),
         lost_at_ms=keeping.loss.lost_at_ms if keeping.loss else 0,
     )
+
+
+def _class_offers(site: Site, spare: Mapping[str, int], rules: Rules) -> Iterator[ClassOffer]:
+    for kind in sorted(site.capacity.kinds):
+        offer = _class_offer(site, kind, spare)
+        if kind[0] == GENERAL:
+            for pool in lent_pools(site, kind[1], rules.packing):
+                cpu_max, memory_max = pool.most()
+                offer = offer._replace(
+                    cpu_milli_free=offer.cpu_milli_free + pool.cpu_milli,
+                    memory_mib_free=offer.memory_mib_free + pool.memory_mib,
+                    cpu_milli_free_max=max(offer.cpu_milli_free_max, cpu_max),
+                    memory_mib_free_max=max(offer.memory_mib_free_max, memory_max),
+                )
+        yield offer
 
 
 def _class_offer(site: Site, kind: tuple[str, str], spare: Mapping[str, int]) -> ClassOffer:

@@ -44,7 +44,6 @@ class PackingRules(NamedTuple):
     device_w: tuple[tuple[str, int], ...] = ()
     # Work without accelerators may use these classes' servers when the general ones are full.
     lends_cpu: bool = False
-    lends_not: tuple[str, ...] = ()
     prior: tuple[tuple[int, int, int, int], ...] = ()  # vCPU milli, devices, milli, weight
 
 
