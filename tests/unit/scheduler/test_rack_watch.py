@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hexi.scheduler.v1 import place_pb2
 from hexi_kit.errors import Poison
+from hexi_kit.kafka.deadletter import DeadLetterBudget, DeadLetters
 from hexi_kit.testing.clock import ManualClock
 from hexi_scheduler.domain.closure_commands import DeclareLoss, DirectDrain, MeasureRacks
 from hexi_scheduler.domain.closures import Drain, RackPower, SiteLoss
@@ -13,6 +14,9 @@ from hexi_scheduler.domain.conditions import Readings
 from hexi_scheduler.domain.facts import Server, ServerSet
 from hexi_scheduler.domain.layout import Layout
 from hexi_scheduler.domain.rack_watch import RackWatch
+from hexi_scheduler.domain.site import Site
+from hexi_scheduler.settings import condition_rules
+from hexi_scheduler.stream.conditions import Conditions
 from hexi_scheduler.wire.closures import said_of_closure
 from hexi_scheduler.wire.place_commands import command
 from hexi_scheduler.wire.workload import WorkloadReader
@@ -23,6 +27,16 @@ FLEET = ServerSet(
     tuple(Server(rack, "general", "fleet", 1, 1, 0) for rack in ("r0", "r0", "r1", "r2")),
     rack_limits_w=LIMITS,
 )
+
+
+class Log:
+    """Keeps what was published."""
+
+    def __init__(self) -> None:
+        self.events = []
+
+    async def send_all(self, events) -> None:
+        self.events += events
 
 
 def frame(power: list[float], good: list[bool] | None = None, first: int = 0) -> Readings:
@@ -76,3 +90,30 @@ def test_commands_read_back_as_they_were_said(said) -> None:
 def test_commands_that_cannot_be_meant_are_poison(message) -> None:
     with pytest.raises(Poison):
         command(message, WorkloadReader())
+
+
+async def test_a_silent_site_is_lost_only_while_others_are_heard() -> None:
+    rules = condition_rules()
+    sites = {name: Site(name) for name in ("near", "far")}
+    for site in sites.values():
+        site.apply(FLEET)
+    letters = DeadLetters({}, "g", Log(), ManualClock(), DeadLetterBudget())
+    watch = Conditions(rules, Log(), letters, ManualClock(), sites.get)
+
+    def hear(name: str, at_ms: int) -> None:
+        watch.watch(sites[name], FLEET)[0].hear(frame([1.0] * 4)._replace(observed_at_ms=at_ms))
+
+    def lost(at_ms: int) -> list[tuple[str, bool]]:
+        said = watch.look(at_ms)
+        return [(name, what.active) for name, what in said if isinstance(what, DeclareLoss)]
+
+    for name in sites:
+        hear(name, 1_000)
+    late_ms = 1_001 + rules.site_lost_ms
+    assert not lost(late_ms * 2)
+    hear("near", late_ms)
+    assert lost(late_ms) == [("far", True)]
+    sites["far"].keeping.loss = SiteLoss(1_000, declared=False)
+    assert not lost(late_ms)
+    hear("far", late_ms)
+    assert lost(late_ms) == [("far", False)]

@@ -123,11 +123,18 @@ class Watch:
             f"no good reading for {periods} periods",
         )
 
-    def lost_since_ms(self, now_ms: int) -> int:
-        """When the site was heard last, if that is too long ago for it to be there; else 0."""
-        newest_ms = int(self._heard_ms.max(initial=0))
-        lost_ms = self._rules.site_lost_ms
-        return newest_ms if lost_ms and newest_ms and now_ms - newest_ms > lost_ms else 0
+    @property
+    def newest_ms(self) -> int:
+        """When the site was heard last; 0: never."""
+        return int(self._heard_ms.max(initial=0))
+
+    def lost_since_ms(self, heard_ms: int) -> int:
+        """When the site was heard last, if others were heard so much later that it is gone; else 0.
+
+        Where no site is heard it is we who are deaf.
+        """
+        newest_ms, lost_ms = self.newest_ms, self._rules.site_lost_ms
+        return newest_ms if lost_ms and newest_ms and heard_ms - newest_ms > lost_ms else 0
 
     def _change(
         self, condition: Condition, span: slice, on: Flags, off: Flags, evidence: str

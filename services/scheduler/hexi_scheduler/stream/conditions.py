@@ -64,6 +64,7 @@ class Conditions:
     def look(self, now_ms: int) -> list[Said]:
         """Who is silent, which racks draw more or less, and which sites are gone or back."""
         said: list[Said] = []
+        heard_ms = max((watch.newest_ms for _, watch, _ in self._watches.values()), default=0)
         for site_id, (_, watch, racks) in sorted(self._watches.items()):
             site = self._site_of(site_id)
             if site is None:
@@ -72,8 +73,8 @@ class Conditions:
             measured = racks.look(now_ms)
             if measured is not None:
                 said.append((site_id, measured))
-            gone = _gone(site, watch.lost_since_ms(now_ms))
-            if gone is not None:
+            gone = _gone(site, watch.lost_since_ms(heard_ms))
+            if gone is not None and watch.newest_ms:
                 said.append((site_id, gone))
         return said
 
@@ -87,14 +88,15 @@ class Conditions:
         site = self._site_of(frame.site_id)
         if site is None or site.server_set is None:
             return []
-        watch, racks = self._watch(site, site.server_set)
+        watch, racks = self.watch(site, site.server_set)
         # An old revision's indexes may name other servers.
         if frame.server_set_revision != site.server_set.revision:
             return []
         racks.hear(heard)
         return [(frame.site_id, change) for change in watch.hear(heard)]
 
-    def _watch(self, site: Site, server_set: ServerSet) -> tuple[Watch, RackWatch]:
+    def watch(self, site: Site, server_set: ServerSet) -> tuple[Watch, RackWatch]:
+        """What is known of the servers and racks of the set; nothing yet, when it is a new one."""
         known = self._watches.get(site.site_id)
         if known is not None and known[0] is server_set:
             return known[1:]
