@@ -6,6 +6,7 @@ import pytest
 from hexi_scheduler.domain.filters import objections
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
+from hexi_scheduler.domain.retry import OFTEN_DECLINED_WAIT_MS, REMEMBER_MS
 from hexi_scheduler.domain.route import (
     Cancel,
     HearOffers,
@@ -16,7 +17,6 @@ from hexi_scheduler.domain.route import (
     Submit,
 )
 from hexi_scheduler.domain.router import Router
-from hexi_scheduler.domain.retry import OFTEN_DECLINED_WAIT_MS, REMEMBER_MS
 from hexi_scheduler.domain.step_route import step
 from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
 from hexi_scheduler.settings import route_policy
