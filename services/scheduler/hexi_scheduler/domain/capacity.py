@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from hexi_scheduler.domain.packing.columns import (
 from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.pool import Free, Pool
 from hexi_scheduler.domain.workload import WHOLE, Resources
+
+if TYPE_CHECKING:
+    from hexi_scheduler.domain.packing.board import Board
 
 Kind = tuple[str, str]  # class, executor
 
@@ -67,7 +70,7 @@ class Capacity:
         self.columns = blank([len(members[kind]) for kind in order], most)
         self.pools: dict[Kind, Pool] = {}
         self.changes = 0
-        self.board: object = None  # what a policy keeps per slot
+        self.board: Board | None = None  # what packing keeps per slot
         self._out: dict[Condition, frozenset[int]] = {}
         # Single numbers are read and written through a view: several times faster than by numpy.
         self._cells = self.columns.cells.reshape(-1).data

@@ -48,27 +48,31 @@ def _tiers(
     site: Site, workload: Workload, at_ms: int, policy: Policy, bounds: Bounds
 ) -> Iterator[tuple[int, tuple[Pool, ...]]]:
     """Pools of one price, cheapest first; a dearer one is asked when no cheaper one has room."""
-    demand = workload.demand
-    ceiling, executor = demand.price_micro_yuan_max, demand.constraints.executor
-    until_ms = end_ms_of(workload, at_ms)
-    tier: list[Pool] = []
-    at_price = 0
-    for price, class_id, pool in site.choices(demand):
-        if ceiling and price > ceiling:
-            break
-        if site.reservations or bounds.spare:
-            held = held_for(site, class_id, executor, until_ms) + bounds.spare_units(class_id)
-            if held and pool.units_free() - demand.units < held:
-                continue
-        if tier and price != at_price:
-            yield at_price, tuple(tier)
-            tier = []
-        tier.append(pool)
-        at_price = price
-    if tier:
-        yield at_price, tuple(tier)
+    demand, until_ms = workload.demand, end_ms_of(workload, at_ms)
+    if demand.price_micro_yuan_max or site.reservations or bounds.spare:
+        yield from _open_tiers(site, demand, until_ms, bounds)
+    else:
+        yield from site.tiers(demand)
     if not demand.resources.accelerators:
         yield from _lent(site, workload, until_ms, policy)
+
+
+def _open_tiers(
+    site: Site, demand: Demand, until_ms: int, bounds: Bounds
+) -> Iterator[tuple[int, tuple[Pool, ...]]]:
+    """Those below its ceiling that leases and spare leave enough of."""
+    ceiling, executor = demand.price_micro_yuan_max, demand.constraints.executor
+    for price, pools in site.tiers(demand):
+        if ceiling and price > ceiling:
+            return
+        left = []
+        for pool in pools:
+            class_id = pool.kind[0]
+            held = held_for(site, class_id, executor, until_ms) + bounds.spare_units(class_id)
+            if not held or pool.units_free() - demand.units >= held:
+                left.append(pool)
+        if left:
+            yield price, tuple(left)
 
 
 def _lent(

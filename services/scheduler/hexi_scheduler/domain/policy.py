@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from hexi_scheduler.domain.packing.rules import NO_LEARNING, PackingRules
 from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.pool import Pool
 from hexi_scheduler.domain.workload import WHOLE, Resources
+
+if TYPE_CHECKING:
+    from hexi_scheduler.domain.packing.board import Board
 
 Allowed = NDArray[np.bool_] | None  # by server; None: all
 
@@ -47,13 +50,16 @@ class Packing:
         asked: Resources,
         allowed: Allowed = None,
     ) -> Allocation | None:
+        board = capacity.board
+        if board is None or not board.follows(self.rules, mix):
+            board = capacity.board = self._board(capacity, mix)
+        return board.choose(pools, asked, allowed)
+
+    def _board(self, capacity: Capacity, mix: MixLearned | None) -> Board:
         # Compiled code takes a second to load: who never places does not wait for it.
         from hexi_scheduler.domain.packing.board import Board
 
-        board = capacity.board
-        if not isinstance(board, Board) or not board.follows(self.rules, mix):
-            board = capacity.board = Board(capacity, self.rules, mix)
-        return board.choose(pools, asked, allowed)
+        return Board(capacity, self.rules, mix)
 
 
 class BestFit:

@@ -61,6 +61,9 @@ class Site:
         self.keeping = Keeping()
         self.now_ms = 0
         self.billed_until_ms = 0
+        self._tiers: dict[
+            tuple[Resources, Constraints], tuple[tuple[int, tuple[Pool, ...]], ...]
+        ] = {}
         self._choices: dict[tuple[Resources, Constraints], tuple[Choice, ...]] = {}
         self._peaks: dict[str, Peaks] = {}
 
@@ -90,6 +93,7 @@ class Site:
         elif isinstance(event, SiteFacts):
             self.facts = event
             self._choices.clear()
+            self._tiers.clear()
         else:
             self.keeping.apply(event)
 
@@ -123,6 +127,18 @@ class Site:
                 )
             )
         return found or ()
+
+    def tiers(self, demand: Demand) -> tuple[tuple[int, tuple[Pool, ...]], ...]:
+        """The same pools, together where they cost the same."""
+        key = (demand.resources, demand.constraints)
+        found = self._tiers.get(key)
+        if found is None:
+            choices = self.choices(demand)
+            found = self._tiers[key] = tuple(
+                (price, tuple(pool for at, _, pool in choices if at == price))
+                for price in dict.fromkeys(at for at, _, _ in choices)
+            )
+        return found
 
     def billed_until(self, placement: Placement) -> int:
         """Up to where the usage of a started placement is out."""
@@ -250,6 +266,7 @@ class Site:
         self.total = total_of(event.servers)
         self.keeping.adopt(event)
         self._choices.clear()
+        self._tiers.clear()
         for condition, servers in self.out.items():
             self.capacity.bar(condition, servers)
         if self.claims:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from hexi_scheduler.domain.workload import Demand
+from hexi_scheduler.domain.workload import Demand, Resources
 
 
 class Shape(NamedTuple):
@@ -59,36 +59,34 @@ class Arrivals:
         self.newest_ms = 0
         self._newest = 0
         self.older = 0
-        self._came: dict[tuple[int, Shape], int] = {}
+        self._came: dict[int, dict[Resources, int]] = {}
 
     def count(self, demand: Demand, at_ms: int) -> None:
-        asked = demand.resources
-        shape = Shape(
-            asked.cpu_milli,
-            asked.accelerators,
-            asked.device_milli if asked.accelerators else 0,
-            asked.models if asked.accelerators else (),
-        )
-        key = (at_ms, shape)
-        self._came[key] = self._came.get(key, 0) + demand.replicas
-        self._note(at_ms, demand.replicas)
+        asked, replicas = demand.resources, demand.replicas
+        then = self._came.get(at_ms)
+        if then is None:
+            then = self._came[at_ms] = {}
+        then[asked] = then.get(asked, 0) + replicas
+        self._note(at_ms, replicas)
 
     def oldest_ms(self) -> int | None:
-        return min((at_ms for at_ms, _ in self._came), default=None)
+        return min(self._came, default=None)
 
     def before(self, until_ms: int) -> int:
         """How many came before then, as long as nothing came later than then."""
         return self.older + (self._newest if self.newest_ms < until_ms else 0)
 
     def shapes_before(self, until_ms: int) -> Iterable[tuple[Shape, int]]:
-        return ((shape, n) for (at_ms, shape), n in self._came.items() if at_ms < until_ms)
+        for at_ms, came in self._came.items():
+            if at_ms < until_ms:
+                yield from ((_shape(asked), n) for asked, n in came.items())
 
     def fold(self, until_ms: int) -> None:
         """Forget what came before then."""
-        left = {key: n for key, n in self._came.items() if key[0] >= until_ms}
+        left = {at_ms: came for at_ms, came in self._came.items() if at_ms >= until_ms}
         self._came, self.newest_ms, self._newest, self.older = left, 0, 0, 0
-        for (at_ms, _), n in left.items():
-            self._note(at_ms, n)
+        for at_ms, came in left.items():
+            self._note(at_ms, sum(came.values()))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Arrivals) and self._came == other._came
@@ -103,3 +101,9 @@ class Arrivals:
             self._newest += count
         else:
             self.older += count
+
+
+def _shape(asked: Resources) -> Shape:
+    if not asked.accelerators:
+        return Shape(asked.cpu_milli, 0, 0)
+    return Shape(asked.cpu_milli, asked.accelerators, asked.device_milli, asked.models)
