@@ -20,7 +20,7 @@ from hexi_sim.replay.difference import Difference
 from hexi_sim.replay.walk import MakeStage, Walk
 
 # Memory that no journal keeps (what was sent since the newest offer) is in step again after these.
-WARM_UP_RECORDS = 5_000
+WARM_UP_RECORDS = 1_000
 
 Progress = Callable[[int], None]
 
