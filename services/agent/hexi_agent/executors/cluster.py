@@ -145,7 +145,8 @@ class ClusterExecutor:
     def stop(self, placement_id: str) -> None:
         self._told.discard(placement_id)
         run = self._runs.get(placement_id)
-        if run is not None and not run.stop_reason:
+        if run is not None:
+            # Whatever we stop it for: nobody will ask for it again.
             self._runs[placement_id] = run._replace(stop_reason=TAKEN_BACK)
         self._busy.set()
 
