@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hexi_scheduler.domain.capacity import Capacity
-from hexi_scheduler.domain.packing.columns import BLOCK, NOT_YET, WORTH_AT
-from hexi_scheduler.domain.packing.kernel import Q_BEGIN, Q_END, find
+from hexi_scheduler.domain.packing.columns import BLOCK, NOT_YET, TURN, WORTH_AT
+from hexi_scheduler.domain.packing.kernel import Q_CHANGES, UNSEEN, find
 from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.packing.tables import prices_of, tables_of
@@ -26,13 +26,14 @@ Shape = tuple[int, int, int]  # vCPU, devices, milli
 
 
 class _Row:
-    """What one shape costs on each slot, and how far that has followed the log."""
+    """What one shape costs on each slot, pool by pool as they are asked for."""
 
-    __slots__ = ("costs", "seen")
+    __slots__ = ("costs", "used")
 
-    def __init__(self, slots: int) -> None:
-        self.costs = np.empty(slots + slots // BLOCK, np.int32)
-        self.seen = -1
+    def __init__(self, slots: int, pools: int) -> None:
+        self.costs = np.empty(slots + slots // BLOCK + pools, np.int32)
+        self.costs[slots + slots // BLOCK :] = UNSEEN
+        self.used = 0  # the number of changes when it was asked for last
 
 
 class _Plan(NamedTuple):
@@ -79,12 +80,10 @@ class Board:
             plan = self._plan(asked, pools)
         capacity, (row, query, numbers) = self._capacity, plan
         cells, log = capacity.columns
-        changes = capacity.changes
-        numbers[Q_BEGIN] = row.seen if changes - row.seen <= len(log) else -1
-        numbers[Q_END] = changes
+        row.used = capacity.changes
+        numbers[Q_CHANGES] = row.used & TURN
         everywhere = EVERYWHERE if allowed is None else allowed
         slot, bits = find(cells, log, self._tables, row.costs, query, everywhere)
-        row.seen = changes
         if slot < 0:
             return None
         server = capacity.server_at(slot)
@@ -97,11 +96,12 @@ class Board:
         if len(self._plans) >= PLANS_MAX:
             self._plans.clear()
         shape = (asked.cpu_milli, asked.accelerators, asked.device_milli)
-        numbers = [shape[0], asked.memory_mib, *shape[1:], 0, 0]
+        numbers = [shape[0], asked.memory_mib, *shape[1:], 0]
         for pool in pools:
             device, cpu = self._prices[pool.number]
             price = shape[0] * cpu + shape[1] * shape[2] * device
-            numbers += [pool.slots.start // BLOCK, -(-pool.slots.stop // BLOCK), price]
+            first, end = pool.slots.start // BLOCK, -(-pool.slots.stop // BLOCK)
+            numbers += [pool.number, first, end, price]
         query = np.array(numbers, np.int64)
         plan = self._plans[asked, pools] = _Plan(self._row(shape), query, query.data)
         return plan
@@ -110,9 +110,11 @@ class Board:
         found = self._rows.get(shape)
         if found is None:
             if len(self._rows) >= ROWS_MAX:
-                del self._rows[min(self._rows, key=lambda known: self._rows[known].seen)]
+                del self._rows[min(self._rows, key=lambda known: self._rows[known].used)]
                 self._plans.clear()
-            found = self._rows[shape] = _Row(self._capacity.columns.slots)
+            found = self._rows[shape] = _Row(
+                self._capacity.columns.slots, len(self._capacity.pools)
+            )
         return found
 
 

@@ -36,9 +36,11 @@ TOTAL_STEP_MILLI = 100
 CPU_STEP_MILLI = 1_000
 CPUS_PER_PACKAGE_MILLI = 32_000
 CORE_MILLI = 2_000
-# Of a query: the shape, which entries of the log its row has not seen (begin < 0: none at all),
-# and from POOLS on the pools: first block, end, and the price of the shape there.
-Q_CPU, Q_MEMORY, Q_ACCELERATORS, Q_MILLI, Q_BEGIN, Q_END, Q_POOLS = range(7)
+# Of a query: the shape, the number of changes so far, and from POOLS on of each pool: its number,
+# first block, end, and the price of the shape there.
+Q_CPU, Q_MEMORY, Q_ACCELERATORS, Q_MILLI, Q_CHANGES, Q_POOLS = range(6)
+POOL_WIDTH = 4
+UNSEEN = -1
 
 Int32s = NDArray[np.int32]
 Query = NDArray[np.int64]
@@ -226,25 +228,38 @@ def _least_of(row: Int32s, block: int) -> int:
 
 @_compiled
 def _catch_up(cells: Int32s, log: Int32s, t: Tables, row: Int32s, q: Query) -> None:
-    """A row has the cost on each slot, then the least of each block."""
+    """Of the pools asked for: in a row are the cost on each slot, the least of each block, and for
+    each pool how far it has followed the log."""
     slots = len(cells)
-    if q[Q_BEGIN] < 0:
-        for slot in range(slots):
-            row[slot] = cost(cells, t, q, slot)[0]
-        for block in range(slots // BLOCK):
-            row[slots + block] = _least_of(row, block)
-        return
-    for entry in range(q[Q_BEGIN], q[Q_END]):
-        slot = int(log[entry & (len(log) - 1)])
-        if cells[slot, LAST] != entry & TURN:
-            continue  # it changed again: that entry will do
-        block = slot // BLOCK
-        before, now = row[slot], cost(cells, t, q, slot)[0]
-        row[slot] = now
-        if now < row[slots + block]:
-            row[slots + block] = now
-        elif before == row[slots + block] and now > before:
-            row[slots + block] = _least_of(row, block)
+    seen = slots + slots // BLOCK
+    for pool in range(Q_POOLS, len(q), POOL_WIDTH):
+        first, end = q[pool + 1] * BLOCK, q[pool + 2] * BLOCK
+        begin = int(row[seen + q[pool]])
+        behind = (q[Q_CHANGES] - begin) & TURN
+        row[seen + q[pool]] = q[Q_CHANGES]
+        if begin == UNSEEN or behind > len(log):
+            for slot in range(first, end):
+                row[slot] = cost(cells, t, q, slot)[0]
+            for block in range(q[pool + 1], q[pool + 2]):
+                row[slots + block] = _least_of(row, block)
+            continue
+        for change in range(begin, begin + behind):
+            slot = int(log[change & (len(log) - 1)])
+            # Where it changed again, that entry will do.
+            if first <= slot < end and cells[slot, LAST] == change & TURN:
+                _update(cells, t, row, q, slot)
+
+
+@_compiled
+def _update(cells: Int32s, t: Tables, row: Int32s, q: Query, slot: int) -> None:
+    block = slot // BLOCK
+    least = len(cells) + block
+    before, now = row[slot], cost(cells, t, q, slot)[0]
+    row[slot] = now
+    if now < row[least]:
+        row[least] = now
+    elif before == row[least] and now > before:
+        row[least] = _least_of(row, block)
 
 
 @_compiled
@@ -265,9 +280,9 @@ def _in_block(cells: Int32s, row: Int32s, q: Query, allowed: NDArray[np.bool_], 
 def _promising(least: Int32s, q: Query) -> int:
     """The block with the least cost plus price, whatever its servers' memory; -1 for none."""
     best, found = 2**62, -1
-    for pool in range(Q_POOLS, len(q), 3):
-        for block in range(q[pool], q[pool + 1]):
-            total = int(least[block]) + int(q[pool + 2])
+    for pool in range(Q_POOLS, len(q), POOL_WIDTH):
+        for block in range(q[pool + 1], q[pool + 2]):
+            total = int(least[block]) + int(q[pool + 3])
             if total < best and least[block] != NEVER:
                 best, found = total, block
     return found
@@ -294,11 +309,11 @@ def find(
     first = _promising(least, q)
     best, slot = 2**62, -1
     for turn in range(2 if first >= 0 else 0):
-        for pool in range(Q_POOLS, len(q), 3):
-            for block in range(q[pool], q[pool + 1]):
+        for pool in range(Q_POOLS, len(q), POOL_WIDTH):
+            for block in range(q[pool + 1], q[pool + 2]):
                 if (block == first) != (turn == 0) or least[block] == NEVER:
                     continue
-                price = int(q[pool + 2])
+                price = int(q[pool + 3])
                 if not _before(cells, int(least[block]) + price, block * BLOCK, best, slot):
                     continue
                 found = _in_block(cells, row, q, allowed, block)
