@@ -41,10 +41,10 @@ def operation(topic: TopicSource, action: str) -> dict[str, object]:
 def document(topics: list[TopicSource]) -> dict[str, object]:
     operations = {}
     for topic in topics:
-        for service in topic.producers:
-            operations[f"{service}.sends.{topic.constant}"] = operation(topic, "send")
-        for service in (*topic.consumers, *topic.readers):
-            operations[f"{service}.receives.{topic.constant}"] = operation(topic, "receive")
+        for producer in topic.producers:
+            operations[f"{producer}.sends.{topic.constant}"] = operation(topic, "send")
+        for reader in (*topic.consumers, *topic.readers):
+            operations[f"{reader}.receives.{topic.constant}"] = operation(topic, "receive")
     headers = {name: {"type": "string"} for name in CLOUD_EVENT_HEADERS.split()}
     return {
         "asyncapi": "3.0.0",

@@ -68,8 +68,9 @@ def condition_rules() -> ConditionRules:
 def packing_rules() -> PackingRules:
     """What packing weighs, in force."""
     said = _read("packing-2026.yaml")
-    lists = {name: tuple(map(tuple, said.pop(name))) for name in ("segments", "prior")}
-    return PackingRules(**{name: _frozen(value) for name, value in said.items()}, **lists)
+    for name in ("segments", "prior"):
+        said[name] = [tuple(row) for row in said[name]]
+    return PackingRules(**{name: _frozen(value) for name, value in said.items()})
 
 
 def fair_rules() -> Rules:
