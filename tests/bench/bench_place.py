@@ -12,13 +12,13 @@ from hexi_kit import ids
 from hexi_scheduler.domain import step_place, step_route
 from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.place_commands import Place, PlaceItem, Release
-from hexi_scheduler.domain.policy import BestFit
+from hexi_scheduler.domain.policy import Packing
 from hexi_scheduler.domain.route import HearOffers, Route
 from hexi_scheduler.domain.router import Router
 from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.site_offer import offer_of
 from hexi_scheduler.domain.workload import Demand, Resources, Workload
-from hexi_scheduler.settings import route_policy
+from hexi_scheduler.settings import packing_rules, route_policy
 from hexi_scheduler.wire import place_commands, place_journal, route
 from hexi_scheduler.wire.workload import WorkloadReader
 
@@ -28,7 +28,7 @@ FLEETS = (1_000, 10_000, 100_000, 1_000_000)
 PLACEMENTS = 20_000
 PER_REQUEST = 500
 FACTS = SiteFacts(1, True, "gansu", 3, True, 1_200, 200, (("A100", 900), ("general", 10)))
-POLICY = BestFit()
+POLICY = Packing(packing_rules())
 
 
 def site_of(servers: int) -> Site:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hexi_scheduler.domain.capacity import Capacity
+from hexi_scheduler.domain.facts import Server
 from hexi_scheduler.domain.packing.columns import CPU, DEVICES, MEMORY, SERVER, SHUT
 from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.packing.rules import NO_LEARNING, PackingRules
 from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.pool import Pool
-from hexi_scheduler.domain.workload import WHOLE, Resources
+from hexi_scheduler.domain.workload import FLEET, GENERAL, WHOLE, Resources
 
 if TYPE_CHECKING:
     from hexi_scheduler.domain.packing.board import Board
@@ -54,6 +56,13 @@ class Packing:
         if board is None or not board.follows(self.rules, mix):
             board = capacity.board = self._board(capacity, mix)
         return board.choose(pools, asked, allowed)
+
+    def warm_up(self) -> None:
+        """Load what is compiled, or compile it where that was never done, before time counts."""
+        for solver in ("bids", "values"):
+            import_module(f"hexi_scheduler.domain.packing.{solver}")
+        capacity = Capacity([Server("", GENERAL, FLEET, 1, 1, 0)])
+        self.choose(capacity, None, tuple(capacity.pools.values()), Resources(1, 1))
 
     def _board(self, capacity: Capacity, mix: MixLearned | None) -> Board:
         # Compiled code takes a second to load: who never places does not wait for it.

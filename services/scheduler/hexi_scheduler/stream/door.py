@@ -53,6 +53,7 @@ class WorkerDoor:
         places = StageParts(app.journal(topics.SCHEDULER_PLACEMENT, real), producer, letters, real)
         self.route = RouteStage(routes, policies.route, clock, policies.fair)
         packing = Packing(policies.packing)
+        packing.warm_up()
         self.place = PlaceStage(places, packing, clock, self._states.note, policies.fair)
         self._conditions = Conditions(
             policies.conditions, producer, letters, clock, self.place.site
