@@ -8,10 +8,10 @@ from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.facts import Condition, Server
 from hexi_scheduler.domain.packing.board import Board
 from hexi_scheduler.domain.packing.columns import CPU_TOTAL
-from hexi_scheduler.domain.packing.kernel import flat, unfolded
 from hexi_scheduler.domain.packing.mix import Bid, MixLearned, Seen, Shape
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.packing.tables import prices_of, tables_of
+from hexi_scheduler.domain.packing.worth import flat, unfolded
 from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.policy import Allowed
 from hexi_scheduler.domain.workload import WHOLE, Resources

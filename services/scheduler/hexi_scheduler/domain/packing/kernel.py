@@ -7,10 +7,6 @@ come in few parcels, since handing one over takes longer than that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,12 +24,18 @@ from hexi_scheduler.domain.packing.columns import (
     WORTH,
     WORTH_AT,
 )
+from hexi_scheduler.domain.packing.worth import (
+    CPU_STEP_MILLI,
+    STEP_MILLI,
+    TOTAL_STEP_MILLI,
+    WHOLE,
+    Int32s,
+    Tables,
+    compiled,
+    unfolded,
+)
 
 NEVER = 2**31 - 1
-WHOLE = 1_000
-STEP_MILLI = 10
-TOTAL_STEP_MILLI = 100
-CPU_STEP_MILLI = 1_000
 CPUS_PER_PACKAGE_MILLI = 32_000
 CORE_MILLI = 2_000
 # Of a query: the shape, the number of changes so far, and from POOLS on of each pool: its number,
@@ -42,53 +44,11 @@ Q_CPU, Q_MEMORY, Q_ACCELERATORS, Q_MILLI, Q_CHANGES, Q_POOLS = range(6)
 POOL_WIDTH = 4
 UNSEEN = -1
 
-Int32s = NDArray[np.int32]
 Query = NDArray[np.int64]
 Taken = tuple[int, int]  # a cost or change of worth, and devices as bits
-F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Tables(NamedTuple):
-    """Worth of a server's parts by pool, in thousandths of a milli-device."""
-
-    cpu_steps: Int32s  # free vCPU that some shape asks, ascending
-    device: Int32s  # [pool, cpu step, free milli / 10] of one device
-    wholes: Int32s  # [pool, cpu step, wholly free devices]
-    stranded: Int32s  # [pool, free vCPU, free devices x 10], as a loss
-    package: Int32s  # [pool] price of waking a processor package
-    left: Int32s  # price of a vCPU and of a device left over, each by the million
-
-
-def flat(t: Tables) -> Int32s:
-    """All tables as one array, their sizes first."""
-    pools, steps, _ = t.device.shape
-    sizes = [pools, steps, t.wholes.shape[2], t.stranded.shape[1], t.stranded.shape[2]]
-    return np.concatenate([np.array(sizes, np.int32), *(part.ravel() for part in t)])
-
-
-def _compiled(function: F) -> F:
-    return cast(F, numba.njit(cache=True)(function))
-
-
-@_compiled
-def unfolded(flat: Int32s) -> Tables:
-    pools, steps, wholes = np.int64(flat[0]), np.int64(flat[1]), np.int64(flat[2])
-    cpu, devices = np.int64(flat[3]), np.int64(flat[4])
-    a = 5 + steps - 1
-    b = a + pools * steps * (WHOLE // STEP_MILLI + 1)
-    c = b + pools * steps * wholes
-    d = c + pools * cpu * devices
-    return Tables(
-        flat[5:a],
-        flat[a:b].reshape((pools, steps, WHOLE // STEP_MILLI + 1)),
-        flat[b:c].reshape((pools, steps, wholes)),
-        flat[c:d].reshape((pools, cpu, devices)),
-        flat[d : d + pools],
-        flat[d + pools : d + pools + 2],
-    )
-
-
-@_compiled
+@compiled
 def _step(steps: Int32s, cpu: int) -> int:
     low, high = 0, len(steps)
     while low < high:
@@ -100,7 +60,7 @@ def _step(steps: Int32s, cpu: int) -> int:
     return low
 
 
-@_compiled
+@compiled
 def _tightest(cells: Int32s, q: Query, slot: int) -> int:
     """The devices with least room to spare that hold a share each, as bits; 0 where too few do."""
     chosen = 0
@@ -118,7 +78,7 @@ def _tightest(cells: Int32s, q: Query, slot: int) -> int:
     return chosen
 
 
-@_compiled
+@compiled
 def _packages(total: int, free: int) -> int:
     """Processor packages with a busy core, two vCPU to a core."""
     cores = (total + CORE_MILLI - 1) // CORE_MILLI
@@ -126,7 +86,7 @@ def _packages(total: int, free: int) -> int:
     return (busy + CPUS_PER_PACKAGE_MILLI - 1) // CPUS_PER_PACKAGE_MILLI
 
 
-@_compiled
+@compiled
 def _sum(cells: Int32s, t: Tables, slot: int, step: int) -> tuple[int, int, int]:
     """Worth of a server's devices beside this much vCPU, their free milli, and the wholes."""
     pool, worth, total, wholes = int(cells[slot, POOL]), 0, 0, 0
@@ -140,7 +100,7 @@ def _sum(cells: Int32s, t: Tables, slot: int, step: int) -> tuple[int, int, int]
     return worth + int(t.wholes[pool, step, wholes]), total, wholes
 
 
-@_compiled
+@compiled
 def _worth(cells: Int32s, t: Tables, slot: int) -> int:
     """Of a server as it is: the same for all shapes, so it is kept until the server changes."""
     if cells[slot, WORTH_AT] == cells[slot, LAST]:
@@ -153,13 +113,13 @@ def _worth(cells: Int32s, t: Tables, slot: int) -> int:
     return worth
 
 
-@_compiled
+@compiled
 def _stranded(t: Tables, pool: int, cpu: int, devices_milli: int) -> int:
     part = (devices_milli + TOTAL_STEP_MILLI - 1) // TOTAL_STEP_MILLI
     return int(t.stranded[pool, cpu // CPU_STEP_MILLI, part])
 
 
-@_compiled
+@compiled
 def _share(cells: Int32s, t: Tables, q: Query, place: tuple[int, int, int], wholes: int) -> Taken:
     """One share of the device where that changes worth for the best; bits 0: nowhere."""
     slot, pool, step = place
@@ -176,7 +136,7 @@ def _share(cells: Int32s, t: Tables, q: Query, place: tuple[int, int, int], whol
     return best, bits
 
 
-@_compiled
+@compiled
 def _several(cells: Int32s, t: Tables, q: Query, place: tuple[int, int, int], wholes: int) -> Taken:
     """Shares of several devices, where least room is to spare."""
     slot, pool, step = place
@@ -190,7 +150,7 @@ def _several(cells: Int32s, t: Tables, q: Query, place: tuple[int, int, int], wh
     return change + int(t.wholes[pool, step, left]) - int(t.wholes[pool, step, wholes]), bits
 
 
-@_compiled
+@compiled
 def cost(cells: Int32s, t: Tables, q: Query, slot: int) -> Taken:
     """What the shape costs on a slot, and on which devices (bits); NEVER where it does not fit."""
     cpu, pool = int(cells[slot, CPU]), int(cells[slot, POOL])
@@ -218,7 +178,7 @@ def cost(cells: Int32s, t: Tables, q: Query, slot: int) -> Taken:
     return found, bits
 
 
-@_compiled
+@compiled
 def _least_of(row: Int32s, block: int) -> int:
     least = NEVER
     for slot in range(block * BLOCK, (block + 1) * BLOCK):
@@ -226,7 +186,7 @@ def _least_of(row: Int32s, block: int) -> int:
     return least
 
 
-@_compiled
+@compiled
 def _catch_up(cells: Int32s, log: Int32s, t: Tables, row: Int32s, q: Query) -> None:
     """Of the pools asked for: in a row are the cost on each slot, the least of each block, and for
     each pool how far it has followed the log."""
@@ -250,7 +210,7 @@ def _catch_up(cells: Int32s, log: Int32s, t: Tables, row: Int32s, q: Query) -> N
                 _update(cells, t, row, q, slot)
 
 
-@_compiled
+@compiled
 def _update(cells: Int32s, t: Tables, row: Int32s, q: Query, slot: int) -> None:
     block = slot // BLOCK
     least = len(cells) + block
@@ -262,7 +222,7 @@ def _update(cells: Int32s, t: Tables, row: Int32s, q: Query, slot: int) -> None:
         row[least] = _least_of(row, block)
 
 
-@_compiled
+@compiled
 def _in_block(cells: Int32s, row: Int32s, q: Query, allowed: NDArray[np.bool_], block: int) -> int:
     """The slot of least cost in a block that has the memory and is allowed; -1 for none."""
     best = -1
@@ -276,7 +236,7 @@ def _in_block(cells: Int32s, row: Int32s, q: Query, allowed: NDArray[np.bool_], 
     return best
 
 
-@_compiled
+@compiled
 def _promising(least: Int32s, q: Query) -> int:
     """The block with the least cost plus price, whatever its servers' memory; -1 for none."""
     best, found = 2**62, -1
@@ -288,13 +248,13 @@ def _promising(least: Int32s, q: Query) -> int:
     return found
 
 
-@_compiled
+@compiled
 def _before(cells: Int32s, total: int, slot: int, best: int, known: int) -> bool:
     """The order of choice: by cost, then by server."""
     return total < best or (total == best and bool(cells[slot, SERVER] < cells[known, SERVER]))
 
 
-@_compiled
+@compiled
 def find(
     cells: Int32s, log: Int32s, tables: Int32s, row: Int32s, q: Query, allowed: NDArray[np.bool_]
 ) -> tuple[int, int]:
