@@ -15,9 +15,9 @@ from pathlib import Path
 
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS, ByHour, hour_of_day
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer, SiteStanding
-from hexi_scheduler.domain.route import HearOffers, Route, RouteState, Submit
-from hexi_scheduler.domain.router import Router
-from hexi_scheduler.domain.step_route import step
+from hexi_scheduler.domain.route.route import HearOffers, Route, RouteState, Submit
+from hexi_scheduler.domain.route.router import Router
+from hexi_scheduler.domain.route.step_route import step
 from hexi_scheduler.domain.workload import Demand, Resources, Workload
 from hexi_scheduler.settings import route_policy
 

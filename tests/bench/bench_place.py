@@ -9,14 +9,15 @@ from collections.abc import Callable
 from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import place_pb2, route_pb2, workload_pb2
 from hexi_kit import ids
-from hexi_scheduler.domain import step_place, step_route
 from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
-from hexi_scheduler.domain.place_commands import Place, PlaceItem, Release
-from hexi_scheduler.domain.policy import Packing
-from hexi_scheduler.domain.route import HearOffers, Route
-from hexi_scheduler.domain.router import Router
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.site_offer import offer_of
+from hexi_scheduler.domain.place import step_place
+from hexi_scheduler.domain.place.place_commands import Place, PlaceItem, Release
+from hexi_scheduler.domain.place.policy import Packing
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.site_offer import offer_of
+from hexi_scheduler.domain.route import step_route
+from hexi_scheduler.domain.route.route import HearOffers, Route
+from hexi_scheduler.domain.route.router import Router
 from hexi_scheduler.domain.workload import Demand, Resources, Workload
 from hexi_scheduler.settings import packing_rules, route_policy
 from hexi_scheduler.wire import place_commands, place_journal, route

@@ -17,16 +17,16 @@ from typing import NamedTuple
 
 from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.owed import Report
-from hexi_scheduler.domain.place_commands import Place, PlaceItem, Release
+from hexi_scheduler.domain.place.place_commands import Place, PlaceItem, Release
+from hexi_scheduler.domain.place.policy import Packing
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.site_offer import offer_of
+from hexi_scheduler.domain.place.step_place import step as place
 from hexi_scheduler.domain.placement import Placement, PlacementState
-from hexi_scheduler.domain.policy import Packing
-from hexi_scheduler.domain.route import HearOffers, HearReports, Route, RouteState, Submit
-from hexi_scheduler.domain.router import Router
+from hexi_scheduler.domain.route.route import HearOffers, HearReports, Route, RouteState, Submit
+from hexi_scheduler.domain.route.router import Router
+from hexi_scheduler.domain.route.step_route import step as route
 from hexi_scheduler.domain.rules import Rules
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.site_offer import offer_of
-from hexi_scheduler.domain.step_place import step as place
-from hexi_scheduler.domain.step_route import step as route
 from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
 from hexi_scheduler.settings import packing_rules, route_policy
 
@@ -42,6 +42,7 @@ FULL = 0.7
 FILL_REPLICAS = 32  # what fills a site before we measure comes in gangs: fewer names, same servers
 PER_RACK = 20
 PER_MS, PER_OFFER = 50, 25_000
+SERVERS_PER_OFFER = 10  # a small fleet must tell what came free sooner, or ROUTE sends it no more
 WHOLE = 1_000
 POLICY = Packing(packing_rules())
 RULES = Rules(packing=packing_rules())
@@ -61,7 +62,7 @@ def build(servers: int, sites: int, seed: int) -> World:
     dice = random.Random(seed)
     nodes = openb_trace.nodes("all")
     classes = sorted({node.model or "general" for node in nodes})
-    world = World(dice, Router(route_policy(), RULES), {}, _demands())
+    world = World(dice, Router(route_policy(), RULES), {}, _demands(min(REGIONS, sites)))
     for number in range(sites):
         name = f"site-{number:03}"
         site = world.sites[name] = Site(name)
@@ -76,11 +77,11 @@ def build(servers: int, sites: int, seed: int) -> World:
     return world
 
 
-def _demands() -> list[list[Demand]]:
+def _demands(regions: int) -> list[list[Demand]]:
     pods = openb_trace.pods()
     made: dict[tuple[object, int], Demand] = {}
     by_region = []
-    for region in range(REGIONS):
+    for region in range(regions):
         where = Constraints(regions=(f"region-{region}",))
         for pod in pods:
             asked = Resources(pod.cpu_milli, pod.memory_mib, pod.devices, pod.milli or WHOLE)
@@ -95,12 +96,13 @@ def fill(world: World) -> tuple[list[tuple[str, str]], int]:
     for name, site in world.sites.items():
         total = sum(kind.accelerators_all for kind in site.capacity.kinds.values()) * WHOLE
         free = sum(pool.device_milli for pool in site.capacity.pools.values())
+        replicas = max(1, min(FILL_REPLICAS, len(site.capacity.servers) // 300))
         while free > total * (1 - FULL):
             count += 1
             demand = world.dice.choice(world.demands[0])._replace(constraints=Constraints())
             single = count % 8 == 0
             if not single:
-                demand = demand._replace(replicas=FILL_REPLICAS)
+                demand = demand._replace(replicas=replicas)
             item = PlaceItem(f"f{count}", 1, Workload(f"f{count}", "t", demand))
             placed = place(site, Place((item,)), count, POLICY)[0]
             if isinstance(placed, Placement) and placed.state is PlacementState.PLACED:
@@ -121,9 +123,11 @@ def measure(world: World, live: list[tuple[str, str]], count: int, now_ms: int) 
     """Microseconds of each arrival, ROUTE and PLACE; as many releases and reports go between."""
     spent: list[float] = []
     dice, router, sites = world.dice, world.router, world.sites
+    servers = sum(len(site.capacity.servers) for site in sites.values())
+    per_offer = min(PER_OFFER, servers // SERVERS_PER_OFFER)
     for number in range(count):
         name = f"m{now_ms}-{number}"
-        demand = dice.choice(world.demands[number % REGIONS])
+        demand = dice.choice(world.demands[number % len(world.demands)])
         workload = Workload(name, "t", demand, submitted_at_ms=now_ms)
         began = time.perf_counter()
         chosen = route(router, Submit((workload,)), now_ms)[0]
@@ -136,13 +140,15 @@ def measure(world: World, live: list[tuple[str, str]], count: int, now_ms: int) 
         _release(world, live, now_ms)
         if number % PER_MS == 0:
             now_ms += 1
-        if number % PER_OFFER == 0:
+        if number % per_offer == 0:
             hear(world, now_ms)
     return spent
 
 
 def _release(world: World, live: list[tuple[str, str]], now_ms: int) -> None:
     """One that runs somewhere goes, and both stages forget it."""
+    if not live:
+        return
     at = world.dice.randrange(len(live))
     live[at], live[-1] = live[-1], live[at]
     site_id, name = live.pop()

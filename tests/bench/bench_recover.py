@@ -20,7 +20,7 @@ from hexi_kit.kafka.connection import client_options
 from hexi_kit.kafka.producer import EventProducer
 from hexi_kit.kafka.record import Outgoing
 from hexi_scheduler.domain.placement import Allocation, Placement, PlacementState, Tariff
-from hexi_scheduler.domain.route import Route, RouteState
+from hexi_scheduler.domain.route.route import Route, RouteState
 from hexi_scheduler.domain.workload import Workload
 from hexi_scheduler.stream.door import GROUP
 from hexi_scheduler.wire import place_journal, route

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from hexi_kit import ids
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer, SiteStanding
-from hexi_scheduler.domain.route import HearOffers, Submit
-from hexi_scheduler.domain.router import Router
-from hexi_scheduler.domain.step_route import choose, step
+from hexi_scheduler.domain.route.route import HearOffers, Submit
+from hexi_scheduler.domain.route.router import Router
+from hexi_scheduler.domain.route.step_route import choose, step
 from hexi_scheduler.domain.workload import Demand, Resources, Workload
 from hexi_scheduler.settings import route_policy
 

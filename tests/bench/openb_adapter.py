@@ -10,11 +10,11 @@ from typing import Any
 
 from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.packing.rules import PackingRules
-from hexi_scheduler.domain.place_commands import Place, PlaceItem
+from hexi_scheduler.domain.place.place_commands import Place, PlaceItem
+from hexi_scheduler.domain.place.policy import Packing
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import Placement, PlacementState
-from hexi_scheduler.domain.policy import Packing
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.step_place import step
 from hexi_scheduler.domain.workload import WHOLE, Demand, Resources, Workload
 from hexi_scheduler.settings import packing_rules
 

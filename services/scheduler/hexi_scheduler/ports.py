@@ -8,9 +8,9 @@ from typing import Protocol
 from hexi.scheduler.v1 import place_pb2, route_pb2, scheduler_service_pb2, workload_pb2
 from hexi_kit.kafka.record import Outgoing
 
-from hexi_scheduler.domain.fleet import Fleet
+from hexi_scheduler.domain.explain.fleet import Fleet
+from hexi_scheduler.domain.explain.why_start import Ending
 from hexi_scheduler.domain.offer import SiteOffer
-from hexi_scheduler.domain.why_start import Ending
 
 
 class Publisher(Protocol):

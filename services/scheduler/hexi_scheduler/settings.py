@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 from hexi_kit.settings import ServiceSettings
 
-from hexi_scheduler.domain.conditions import ConditionRules
 from hexi_scheduler.domain.keep import HeadroomRules, KeepRules, PenaltyRules, SpareRules
 from hexi_scheduler.domain.packing.rules import PackingRules
+from hexi_scheduler.domain.place.conditions import ConditionRules
 from hexi_scheduler.domain.policies import Policies
 from hexi_scheduler.domain.priority import Priorities, PriorityClass, Yields
-from hexi_scheduler.domain.route_policy import RoutePolicy, dated_policy
+from hexi_scheduler.domain.route.route_policy import RoutePolicy, dated_policy
 from hexi_scheduler.domain.rules import ClaimRules, PreemptionBudget, Rules
 from hexi_scheduler.domain.templates import Template, Templates
 from hexi_scheduler.domain.tenants import Tenant, Tenants, Voucher

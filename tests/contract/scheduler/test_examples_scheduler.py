@@ -19,11 +19,11 @@ from hexi_kit.kafka.record import Record
 from hexi_kit.testing.broker import FakeBroker
 from hexi_kit.testing.clock import ManualClock
 from hexi_kit.testing.producer import FakeProducer
-from hexi_scheduler.domain.policy import BestFit
-from hexi_scheduler.domain.router import Router
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.step_place import step as step_place
-from hexi_scheduler.domain.step_route import step as step_route
+from hexi_scheduler.domain.place.policy import BestFit
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.step_place import step as step_place
+from hexi_scheduler.domain.route.router import Router
+from hexi_scheduler.domain.route.step_route import step as step_route
 from hexi_scheduler.settings import condition_rules, route_policy
 from hexi_scheduler.stream.conditions import Conditions
 from hexi_scheduler.stream.facts import HEARD, Facts

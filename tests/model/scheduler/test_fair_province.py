@@ -9,28 +9,35 @@ from random import Random
 from typing import Any
 
 import pytest
-from hexi_scheduler.domain.drf import PPB
 from hexi_scheduler.domain.facts import Reservation, Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.owed import SLOT_MS, Report
-from hexi_scheduler.domain.place_commands import Place, PlaceCommand, PlaceItem, Release, Tick
-from hexi_scheduler.domain.place_events import (
+from hexi_scheduler.domain.place.place_commands import Place, PlaceCommand, PlaceItem, Release, Tick
+from hexi_scheduler.domain.place.place_events import (
     PlaceEvent,
     PlacementForgotten,
     PreemptionCounted,
     ReservationChanged,
 )
+from hexi_scheduler.domain.place.policy import BestFit
+from hexi_scheduler.domain.place.preempt import HOUR_MS
+from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.site_offer import offer_of
+from hexi_scheduler.domain.place.step_place import step as place_step
 from hexi_scheduler.domain.placement import Placement, PlacementState
-from hexi_scheduler.domain.policy import BestFit
-from hexi_scheduler.domain.preempt import HOUR_MS
 from hexi_scheduler.domain.priority import Priorities, PriorityClass, Yields
-from hexi_scheduler.domain.route import Cancel, HearOffers, HearReports, Route, RouteState, Submit
-from hexi_scheduler.domain.router import RouteEvent, Router
+from hexi_scheduler.domain.route.drf import PPB
+from hexi_scheduler.domain.route.route import (
+    Cancel,
+    HearOffers,
+    HearReports,
+    Route,
+    RouteState,
+    Submit,
+)
+from hexi_scheduler.domain.route.router import RouteEvent, Router
+from hexi_scheduler.domain.route.step_route import step as route_step
 from hexi_scheduler.domain.rules import ClaimRules, PreemptionBudget, Rules
-from hexi_scheduler.domain.run_report import ReportRuns, RunReport
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.site_offer import offer_of
-from hexi_scheduler.domain.step_place import step as place_step
-from hexi_scheduler.domain.step_route import step as route_step
 from hexi_scheduler.domain.tenants import Tenant, Tenants
 from hexi_scheduler.domain.use import Use
 from hexi_scheduler.domain.workload import WHOLE, Demand, Resources, Workload

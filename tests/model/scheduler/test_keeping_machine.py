@@ -11,21 +11,21 @@ from collections import Counter, defaultdict
 
 from hexi.inventory.v1 import inventory_pb2
 from hexi.scheduler.v1 import workload_pb2
-from hexi_scheduler.domain.bounds import bounds_of
-from hexi_scheduler.domain.closure_commands import DeclareLoss, DirectDrain, MeasureRacks
 from hexi_scheduler.domain.closures import Drain, RackPower, SiteLoss
 from hexi_scheduler.domain.facts import Condition
 from hexi_scheduler.domain.keep import HeadroomRules, KeepRules, PenaltyRules, SpareRules
 from hexi_scheduler.domain.owed import SLOT_MS
-from hexi_scheduler.domain.place_commands import Place, PlaceCommand, PlaceItem, Release, Tick
+from hexi_scheduler.domain.place.bounds import bounds_of
+from hexi_scheduler.domain.place.closure_commands import DeclareLoss, DirectDrain, MeasureRacks
+from hexi_scheduler.domain.place.place_commands import Place, PlaceCommand, PlaceItem, Release, Tick
+from hexi_scheduler.domain.place.policy import BestFit
+from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.site_loss import SITE_LOST
+from hexi_scheduler.domain.place.site_offer import offer_of
+from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import Placement
-from hexi_scheduler.domain.policy import BestFit
 from hexi_scheduler.domain.rules import Rules
-from hexi_scheduler.domain.run_report import ReportRuns, RunReport
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.site_loss import SITE_LOST
-from hexi_scheduler.domain.site_offer import offer_of
-from hexi_scheduler.domain.step_place import step
 from hexi_scheduler.wire.facts import server_set, site_facts
 from hexi_scheduler.wire.place_journal import entries, entry
 from hexi_scheduler.wire.workload import WorkloadReader

@@ -16,7 +16,7 @@ from hexi_scheduler.domain.facts import (
 )
 from hexi_scheduler.domain.owed import SLOT_MS, Usage, UsageKind
 from hexi_scheduler.domain.packing.mix import MixLearned
-from hexi_scheduler.domain.place_commands import (
+from hexi_scheduler.domain.place.place_commands import (
     ChangeCondition,
     DirectQuarantine,
     Place,
@@ -25,13 +25,13 @@ from hexi_scheduler.domain.place_commands import (
     Release,
     Tick,
 )
-from hexi_scheduler.domain.place_events import ClockMoved, PlaceEvent
+from hexi_scheduler.domain.place.place_events import ClockMoved, PlaceEvent
+from hexi_scheduler.domain.place.policy import Packing
+from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.site_offer import offer_of
+from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import PlacementState
-from hexi_scheduler.domain.policy import Packing
-from hexi_scheduler.domain.run_report import ReportRuns, RunReport
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.site_offer import offer_of
-from hexi_scheduler.domain.step_place import step
 from hexi_scheduler.domain.workload import WHOLE, Demand, Resources, Workload
 from hexi_scheduler.settings import packing_rules
 from hypothesis import settings

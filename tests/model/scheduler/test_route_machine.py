@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hexi_scheduler.domain.filters import objections
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
-from hexi_scheduler.domain.route import (
+from hexi_scheduler.domain.route.filters import objections
+from hexi_scheduler.domain.route.route import (
     Cancel,
     HearOffers,
     HearReports,
@@ -15,8 +15,8 @@ from hexi_scheduler.domain.route import (
     RouteState,
     Submit,
 )
-from hexi_scheduler.domain.router import RouteEvent, Router
-from hexi_scheduler.domain.step_route import step
+from hexi_scheduler.domain.route.router import RouteEvent, Router
+from hexi_scheduler.domain.route.step_route import step
 from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
 from hexi_scheduler.settings import route_policy
 from hypothesis import settings

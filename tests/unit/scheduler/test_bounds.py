@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from itertools import combinations_with_replacement
 
-from hexi_scheduler.domain.bounds import UNBOUND, bounds_of
-from hexi_scheduler.domain.closure_commands import MeasureRacks
 from hexi_scheduler.domain.closures import RackPower
 from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.keep import HeadroomRules, KeepRules, SpareRules
-from hexi_scheduler.domain.place_commands import Place, PlaceItem, Release
+from hexi_scheduler.domain.place.bounds import UNBOUND, bounds_of
+from hexi_scheduler.domain.place.closure_commands import MeasureRacks
+from hexi_scheduler.domain.place.place_commands import Place, PlaceItem, Release
+from hexi_scheduler.domain.place.policy import BestFit
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import Placement, PlacementState
-from hexi_scheduler.domain.policy import BestFit
 from hexi_scheduler.domain.priority import Priorities, PriorityClass
 from hexi_scheduler.domain.rules import NO_RULES, Rules
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.step_place import step
 from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
 from hypothesis import given, settings
 from hypothesis import strategies as st

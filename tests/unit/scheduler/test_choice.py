@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hexi_scheduler.domain.cost import stay_of, terms
-from hexi_scheduler.domain.filters import Suitable
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer, SiteStanding
-from hexi_scheduler.domain.route import HearOffers, Route, RouteState, Submit
-from hexi_scheduler.domain.router import Router
-from hexi_scheduler.domain.step_route import step
+from hexi_scheduler.domain.route.cost import stay_of, terms
+from hexi_scheduler.domain.route.filters import Suitable
+from hexi_scheduler.domain.route.route import HearOffers, Route, RouteState, Submit
+from hexi_scheduler.domain.route.router import Router
+from hexi_scheduler.domain.route.step_route import step
 from hexi_scheduler.domain.workload import Demand, Resources, Workload
 from hexi_scheduler.settings import route_policy
 from hexi_scheduler.wire import route as wire

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from hexi_scheduler.domain.claims import EXPIRED, HOPELESS
 from hexi_scheduler.domain.facts import (
     Condition,
     Reservation,
@@ -12,9 +11,10 @@ from hexi_scheduler.domain.facts import (
     ServerSet,
     SiteFacts,
 )
-from hexi_scheduler.domain.leases import START_SLACK_MS, most_before, peaks
 from hexi_scheduler.domain.owed import CANCELLED, SLOT_MS, PlaceOutcome, Report
-from hexi_scheduler.domain.place_commands import (
+from hexi_scheduler.domain.place.claims import EXPIRED, HOPELESS
+from hexi_scheduler.domain.place.leases import START_SLACK_MS, most_before, peaks
+from hexi_scheduler.domain.place.place_commands import (
     ChangeCondition,
     Place,
     PlaceCommand,
@@ -22,13 +22,13 @@ from hexi_scheduler.domain.place_commands import (
     Release,
     Tick,
 )
+from hexi_scheduler.domain.place.policy import BestFit
+from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
+from hexi_scheduler.domain.place.shadow import expected_start
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.site_offer import offer_of
+from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import Placement, PlacementState
-from hexi_scheduler.domain.policy import BestFit
-from hexi_scheduler.domain.run_report import ReportRuns, RunReport
-from hexi_scheduler.domain.shadow import expected_start
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.site_offer import offer_of
-from hexi_scheduler.domain.step_place import step
 from hexi_scheduler.domain.use import Use
 from hexi_scheduler.domain.workload import Demand, Resources, Workload
 from hexi_scheduler.settings import fair_rules

@@ -7,23 +7,23 @@ command and report delivered twice.
 from __future__ import annotations
 
 import pytest
-from hexi_scheduler.domain.closure_commands import DeclareLoss, DirectDrain
 from hexi_scheduler.domain.closures import Drain, SiteLoss, Window
 from hexi_scheduler.domain.facts import Condition, Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.keep import KeepRules, PenaltyRules, SpareRules
 from hexi_scheduler.domain.owed import Report
-from hexi_scheduler.domain.place_commands import Place, PlaceCommand, PlaceItem, Tick
+from hexi_scheduler.domain.place.closure_commands import DeclareLoss, DirectDrain
+from hexi_scheduler.domain.place.place_commands import Place, PlaceCommand, PlaceItem, Tick
+from hexi_scheduler.domain.place.policy import BestFit
+from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.site_loss import SITE_LOST
+from hexi_scheduler.domain.place.site_offer import offer_of
+from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import Placement, PlacementState
-from hexi_scheduler.domain.policy import BestFit
-from hexi_scheduler.domain.route import HearOffers, HearReports, Route, RouteState, Submit
-from hexi_scheduler.domain.router import Router
+from hexi_scheduler.domain.route.route import HearOffers, HearReports, Route, RouteState, Submit
+from hexi_scheduler.domain.route.router import Router
+from hexi_scheduler.domain.route.step_route import step as route_step
 from hexi_scheduler.domain.rules import Rules
-from hexi_scheduler.domain.run_report import ReportRuns, RunReport
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.site_loss import SITE_LOST
-from hexi_scheduler.domain.site_offer import offer_of
-from hexi_scheduler.domain.step_place import step
-from hexi_scheduler.domain.step_route import step as route_step
 from hexi_scheduler.domain.workload import Demand, Resources, Workload
 from hexi_scheduler.settings import route_policy
 

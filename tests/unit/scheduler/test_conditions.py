@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from hexi_scheduler.domain.conditions import Change, Readings, Watch
 from hexi_scheduler.domain.facts import Condition
+from hexi_scheduler.domain.place.conditions import Change, Readings, Watch
 from hexi_scheduler.settings import condition_rules
 
 PERIOD_MS = 10_000

@@ -5,14 +5,21 @@ from __future__ import annotations
 import pytest
 from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import workload_pb2
-from hexi_scheduler.domain.defer import Deferral, best_start
-from hexi_scheduler.domain.deferred import Deferred
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS, hour_of_day
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
-from hexi_scheduler.domain.route import Cancel, HearOffers, HearReports, Route, RouteState, Submit
-from hexi_scheduler.domain.router import Router
-from hexi_scheduler.domain.step_route import step
+from hexi_scheduler.domain.route.defer import Deferral, best_start
+from hexi_scheduler.domain.route.deferred import Deferred
+from hexi_scheduler.domain.route.route import (
+    Cancel,
+    HearOffers,
+    HearReports,
+    Route,
+    RouteState,
+    Submit,
+)
+from hexi_scheduler.domain.route.router import Router
+from hexi_scheduler.domain.route.step_route import step
 from hexi_scheduler.domain.workload import Demand, Resources, Workload
 from hexi_scheduler.settings import route_policy
 from hexi_scheduler.wire import route as wire

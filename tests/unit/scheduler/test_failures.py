@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hexi_scheduler.domain.failures import PRIOR_RUNS, Failures
 from hexi_scheduler.domain.owed import CANCELLED
-from hexi_scheduler.domain.place_events import PlacementForgotten
+from hexi_scheduler.domain.place.failures import PRIOR_RUNS, Failures
+from hexi_scheduler.domain.place.place_events import PlacementForgotten
+from hexi_scheduler.domain.place.site import Site
 from hexi_scheduler.domain.placement import Placement, PlacementState
-from hexi_scheduler.domain.site import Site
 from hexi_scheduler.domain.workload import Demand, Resources, Workload
 
 WORKLOAD = Workload("w", "t", Demand(Resources(1_000, 64)))

@@ -9,13 +9,13 @@ from hexi.scheduler.v1 import place_pb2, route_pb2, workload_pb2
 from hexi_scheduler.domain.fair_offer import Backfill, FairOffer, RankUse, TenantUse
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
-from hexi_scheduler.domain.place_events import PreemptionCounted
+from hexi_scheduler.domain.place.place_events import PreemptionCounted
 from hexi_scheduler.domain.placement import Allocation, Placement, PlacementState
-from hexi_scheduler.domain.retry import RETRIES_PER_OFFER_MAX
-from hexi_scheduler.domain.route import HearOffers, HearReports, Route, RouteState, Submit
-from hexi_scheduler.domain.router import Router
+from hexi_scheduler.domain.route.retry import RETRIES_PER_OFFER_MAX
+from hexi_scheduler.domain.route.route import HearOffers, HearReports, Route, RouteState, Submit
+from hexi_scheduler.domain.route.router import Router
+from hexi_scheduler.domain.route.step_route import step
 from hexi_scheduler.domain.rules import Rules
-from hexi_scheduler.domain.step_route import step
 from hexi_scheduler.domain.tenants import Tenant, Tenants, Voucher
 from hexi_scheduler.domain.use import Use
 from hexi_scheduler.domain.workload import Demand, Resources, Workload

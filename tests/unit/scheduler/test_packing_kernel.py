@@ -4,7 +4,6 @@ over every server and every device, and the total order on ties."""
 from __future__ import annotations
 
 import numpy as np
-from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.facts import Condition, Server
 from hexi_scheduler.domain.packing.board import Board
 from hexi_scheduler.domain.packing.columns import CPU_TOTAL
@@ -12,8 +11,9 @@ from hexi_scheduler.domain.packing.mix import Bid, MixLearned, Seen, Shape
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.packing.tables import prices_of, tables_of
 from hexi_scheduler.domain.packing.worth import flat, unfolded
+from hexi_scheduler.domain.place.capacity import Capacity
+from hexi_scheduler.domain.place.policy import Allowed
 from hexi_scheduler.domain.placement import Allocation
-from hexi_scheduler.domain.policy import Allowed
 from hexi_scheduler.domain.workload import WHOLE, Resources
 from hexi_scheduler.settings import packing_rules
 from hypothesis import given, settings

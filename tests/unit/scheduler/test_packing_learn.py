@@ -10,12 +10,12 @@ from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.packing.bids import bids
 from hexi_scheduler.domain.packing.mix import Arrivals, MixLearned, Seen, Shape
 from hexi_scheduler.domain.packing.values import device_values, values_by_step
-from hexi_scheduler.domain.place_commands import Place, PlaceCommand, PlaceItem, Release, Tick
-from hexi_scheduler.domain.place_events import PlaceEvent
+from hexi_scheduler.domain.place.place_commands import Place, PlaceCommand, PlaceItem, Release, Tick
+from hexi_scheduler.domain.place.place_events import PlaceEvent
+from hexi_scheduler.domain.place.policy import Packing
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import Placement, PlacementState
-from hexi_scheduler.domain.policy import Packing
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.step_place import step
 from hexi_scheduler.domain.workload import WHOLE, Demand, Resources, Workload
 from hexi_scheduler.settings import packing_rules
 from hypothesis import given, settings

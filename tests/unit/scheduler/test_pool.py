@@ -3,11 +3,11 @@ fit takes the server that is left with least."""
 
 from __future__ import annotations
 
-from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.facts import Condition, Server
+from hexi_scheduler.domain.place.capacity import Capacity
+from hexi_scheduler.domain.place.policy import BestFit
+from hexi_scheduler.domain.place.pool import Pool
 from hexi_scheduler.domain.placement import Allocation
-from hexi_scheduler.domain.policy import BestFit
-from hexi_scheduler.domain.pool import Pool
 from hexi_scheduler.domain.workload import WHOLE, Resources
 from hypothesis import given
 from hypothesis import strategies as st

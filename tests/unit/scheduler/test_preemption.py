@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from hexi_scheduler.domain.facts import Reservation, Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.owed import SLOT_MS
-from hexi_scheduler.domain.place_commands import Place, PlaceItem
-from hexi_scheduler.domain.place_events import PreemptionCounted
+from hexi_scheduler.domain.place.place_commands import Place, PlaceItem
+from hexi_scheduler.domain.place.place_events import PreemptionCounted
+from hexi_scheduler.domain.place.policy import BestFit
+from hexi_scheduler.domain.place.preempt import HOUR_MS
+from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import Placement, PlacementState
-from hexi_scheduler.domain.policy import BestFit
-from hexi_scheduler.domain.preempt import HOUR_MS
 from hexi_scheduler.domain.rules import PreemptionBudget, Rules
-from hexi_scheduler.domain.run_report import ReportRuns, RunReport
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.step_place import step
 from hexi_scheduler.domain.workload import Demand, Resources, Workload
 from hexi_scheduler.settings import fair_rules
 

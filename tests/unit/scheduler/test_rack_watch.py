@@ -8,13 +8,13 @@ from hexi.scheduler.v1 import place_pb2
 from hexi_kit.errors import Poison
 from hexi_kit.kafka.deadletter import DeadLetterBudget, DeadLetters
 from hexi_kit.testing.clock import ManualClock
-from hexi_scheduler.domain.closure_commands import DeclareLoss, DirectDrain, MeasureRacks
 from hexi_scheduler.domain.closures import Drain, RackPower, SiteLoss
-from hexi_scheduler.domain.conditions import Readings
 from hexi_scheduler.domain.facts import Server, ServerSet
 from hexi_scheduler.domain.layout import Layout
-from hexi_scheduler.domain.rack_watch import RackWatch
-from hexi_scheduler.domain.site import Site
+from hexi_scheduler.domain.place.closure_commands import DeclareLoss, DirectDrain, MeasureRacks
+from hexi_scheduler.domain.place.conditions import Readings
+from hexi_scheduler.domain.place.rack_watch import RackWatch
+from hexi_scheduler.domain.place.site import Site
 from hexi_scheduler.settings import condition_rules
 from hexi_scheduler.stream.conditions import Conditions
 from hexi_scheduler.wire.closures import said_of_closure

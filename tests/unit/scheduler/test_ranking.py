@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import pytest
 from hexi.scheduler.v1 import route_pb2
-from hexi_scheduler.domain.atlas import Position, haversine_km
-from hexi_scheduler.domain.board import Candidate
-from hexi_scheduler.domain.cost import CostTerms, stay_of, terms
-from hexi_scheduler.domain.filters import objections, suitable
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
-from hexi_scheduler.domain.room import has_room, within_share
-from hexi_scheduler.domain.route import HearOffers, Route, Submit
-from hexi_scheduler.domain.route_policy import RoutePolicy, dated_policy
-from hexi_scheduler.domain.router import Router
-from hexi_scheduler.domain.step_route import step
+from hexi_scheduler.domain.route.atlas import Position, haversine_km
+from hexi_scheduler.domain.route.board import Candidate
+from hexi_scheduler.domain.route.cost import CostTerms, stay_of, terms
+from hexi_scheduler.domain.route.filters import objections, suitable
+from hexi_scheduler.domain.route.room import has_room, within_share
+from hexi_scheduler.domain.route.route import HearOffers, Route, Submit
+from hexi_scheduler.domain.route.route_policy import RoutePolicy, dated_policy
+from hexi_scheduler.domain.route.router import Router
+from hexi_scheduler.domain.route.step_route import step
 from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
 from hexi_scheduler.wire.choice import choice, choice_bytes
 from hypothesis import given, settings

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hexi_scheduler.domain.filters import objections
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
-from hexi_scheduler.domain.retry import OFTEN_DECLINED_WAIT_MS, REMEMBER_MS
-from hexi_scheduler.domain.route import (
+from hexi_scheduler.domain.route.filters import objections
+from hexi_scheduler.domain.route.retry import OFTEN_DECLINED_WAIT_MS, REMEMBER_MS
+from hexi_scheduler.domain.route.route import (
     Cancel,
     HearOffers,
     HearReports,
@@ -16,8 +16,8 @@ from hexi_scheduler.domain.route import (
     RouteState,
     Submit,
 )
-from hexi_scheduler.domain.router import Router
-from hexi_scheduler.domain.step_route import step
+from hexi_scheduler.domain.route.router import Router
+from hexi_scheduler.domain.route.step_route import step
 from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
 from hexi_scheduler.settings import route_policy
 

@@ -8,7 +8,7 @@ from hexi.scheduler.v1 import route_pb2
 from hexi_contracts import topics
 from hexi_kit.kafka.record import Outgoing
 from hexi_kit.testing.clock import ManualClock
-from hexi_scheduler.domain.route import HearOffers
+from hexi_scheduler.domain.route.route import HearOffers
 from hexi_scheduler.stream.ticker import Ticker
 from hexi_scheduler.wire.route import request
 from hexi_scheduler.wire.workload import WorkloadReader

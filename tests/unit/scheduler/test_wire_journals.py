@@ -8,7 +8,7 @@ from hexi.scheduler.v1 import place_pb2, route_pb2, workload_pb2
 from hexi_kit.errors import Poison
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
-from hexi_scheduler.domain.place_events import (
+from hexi_scheduler.domain.place.place_events import (
     ClockMoved,
     ConditionChanged,
     PlaceEvent,
@@ -22,8 +22,8 @@ from hexi_scheduler.domain.placement import (
     Run,
     Tariff,
 )
-from hexi_scheduler.domain.route import Route, RouteForgotten, RouteState
-from hexi_scheduler.domain.router import Router
+from hexi_scheduler.domain.route.route import Route, RouteForgotten, RouteState
+from hexi_scheduler.domain.route.router import Router
 from hexi_scheduler.domain.why import FilterCount, WhyNot
 from hexi_scheduler.domain.workload import Workload
 from hexi_scheduler.settings import route_policy

@@ -13,21 +13,21 @@ import pytest
 from hexi.common.v1 import common_pb2
 from hexi.inventory.v1 import inventory_pb2
 from hexi.scheduler.v1 import workload_pb2
+from hexi_scheduler.domain.explain.why_place import Wanted, look
+from hexi_scheduler.domain.explain.why_start import start_in
 from hexi_scheduler.domain.facts import Condition, SiteFacts
-from hexi_scheduler.domain.place_commands import (
+from hexi_scheduler.domain.place.place_commands import (
     ChangeCondition,
     Place,
     PlaceCommand,
     PlaceItem,
     Release,
 )
-from hexi_scheduler.domain.policy import Packing
-from hexi_scheduler.domain.run_report import ReportRuns, RunReport
-from hexi_scheduler.domain.shadow import expected_start
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.step_place import step
-from hexi_scheduler.domain.why_place import Wanted, look
-from hexi_scheduler.domain.why_start import start_in
+from hexi_scheduler.domain.place.policy import Packing
+from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
+from hexi_scheduler.domain.place.shadow import expected_start
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.workload import FLEET, Demand, Resources
 from hexi_scheduler.settings import packing_rules
 from hexi_scheduler.store.fleet import FleetView

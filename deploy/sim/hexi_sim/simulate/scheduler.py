@@ -14,8 +14,8 @@ from hexi_kit.journal.batch import Entry
 from hexi_kit.kafka.codec import encode
 from hexi_kit.kafka.record import Outgoing, Record
 from hexi_scheduler.domain.owed import Report, Usage
+from hexi_scheduler.domain.place.site import Site
 from hexi_scheduler.domain.policies import Policies
-from hexi_scheduler.domain.site import Site
 from hexi_scheduler.stream.place_stage import SiteOwed
 from hexi_scheduler.stream.site_states import SiteStates
 from hexi_scheduler.stream.ticker import Ticker

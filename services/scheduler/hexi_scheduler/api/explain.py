@@ -8,9 +8,9 @@ from hexi.scheduler.v1 import place_pb2, workload_pb2
 from hexi.scheduler.v1 import scheduler_service_pb2 as pb
 
 from hexi_scheduler.api.words import SUMMARY, UNKNOWN, Both, miss_message, start_texts
-from hexi_scheduler.domain.board import Board
-from hexi_scheduler.domain.inquiry import ROOM, Found, inquire, judge, open_sites
-from hexi_scheduler.domain.route_policy import RoutePolicy
+from hexi_scheduler.domain.explain.inquiry import ROOM, Found, inquire, judge, open_sites
+from hexi_scheduler.domain.route.board import Board
+from hexi_scheduler.domain.route.route_policy import RoutePolicy
 from hexi_scheduler.domain.why import Miss
 from hexi_scheduler.ports import FleetCopy, SiteStates
 from hexi_scheduler.wire.workload import WorkloadReader

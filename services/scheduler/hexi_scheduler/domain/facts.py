@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-from hexi_scheduler.domain.atlas import Position
 from hexi_scheduler.domain.closures import Window
 from hexi_scheduler.domain.hours import ByHour
+from hexi_scheduler.domain.route.atlas import Position
 
 
 class Condition(IntEnum):

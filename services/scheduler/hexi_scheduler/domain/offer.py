@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hexi_scheduler.domain.atlas import Place, Position
 from hexi_scheduler.domain.fair_offer import FairOffer
 from hexi_scheduler.domain.hours import ByHour
+from hexi_scheduler.domain.route.atlas import Place, Position
 from hexi_scheduler.domain.workload import FLEET
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hexi_scheduler.domain.conditions import ConditionRules
 from hexi_scheduler.domain.packing.rules import PackingRules
-from hexi_scheduler.domain.route_policy import RoutePolicy
+from hexi_scheduler.domain.place.conditions import ConditionRules
+from hexi_scheduler.domain.route.route_policy import RoutePolicy
 from hexi_scheduler.domain.rules import Rules
 
 

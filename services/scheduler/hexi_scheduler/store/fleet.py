@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from hexi.scheduler.v1 import place_pb2
 
-from hexi_scheduler.domain.ends import Ends
+from hexi_scheduler.domain.explain.fleet import Fleet
+from hexi_scheduler.domain.explain.why_start import Ending
 from hexi_scheduler.domain.facts import Condition
-from hexi_scheduler.domain.fleet import Fleet
-from hexi_scheduler.domain.why_start import Ending
+from hexi_scheduler.domain.place.ends import Ends
 from hexi_scheduler.wire.live import claimed, declared, end_ms_of, is_live, work_of
 
 ENDS_FIRST, ENDS_MAX = 24, 64

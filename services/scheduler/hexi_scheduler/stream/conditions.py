@@ -16,12 +16,12 @@ from hexi_kit.kafka.deadletter import DeadLetters
 from hexi_kit.kafka.ports import Publisher
 from hexi_kit.kafka.record import Outgoing, Record
 
-from hexi_scheduler.domain.closure_commands import DeclareLoss, MeasureRacks
 from hexi_scheduler.domain.closures import SiteLoss
-from hexi_scheduler.domain.conditions import Change, ConditionRules, Watch
 from hexi_scheduler.domain.facts import JUDGED, ServerSet
-from hexi_scheduler.domain.rack_watch import RackWatch
-from hexi_scheduler.domain.site import Site
+from hexi_scheduler.domain.place.closure_commands import DeclareLoss, MeasureRacks
+from hexi_scheduler.domain.place.conditions import Change, ConditionRules, Watch
+from hexi_scheduler.domain.place.rack_watch import RackWatch
+from hexi_scheduler.domain.place.site import Site
 from hexi_scheduler.wire.facts import power_limits_w
 from hexi_scheduler.wire.frame import readings
 from hexi_scheduler.wire.place_commands import said_by_telemetry

@@ -13,8 +13,8 @@ from hexi_kit.kafka.deadletter import DeadLetterBudget, DeadLetters
 from hexi_kit.kafka.producer import EventProducer
 from hexi_kit.process import Process
 
+from hexi_scheduler.domain.place.policy import Packing
 from hexi_scheduler.domain.policies import Policies
-from hexi_scheduler.domain.policy import Packing
 from hexi_scheduler.stream.conditions import Conditions
 from hexi_scheduler.stream.facts import HEARD, Facts
 from hexi_scheduler.stream.place_stage import PlaceStage

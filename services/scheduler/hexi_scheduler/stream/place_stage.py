@@ -16,12 +16,12 @@ from hexi_kit.metrics import counter
 from hexi_kit.tracing import span
 
 from hexi_scheduler.domain.owed import Owed, Report, Usage
-from hexi_scheduler.domain.place_events import ClockMoved
+from hexi_scheduler.domain.place.place_events import ClockMoved
+from hexi_scheduler.domain.place.policy import Policy
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import Placement
-from hexi_scheduler.domain.policy import Policy
 from hexi_scheduler.domain.rules import NO_RULES, Rules
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.step_place import step
 from hexi_scheduler.stream.rounds import Rounds
 from hexi_scheduler.stream.stage import Partition, Stage, StageParts
 from hexi_scheduler.wire.owed import reported, usage

@@ -14,11 +14,11 @@ from hexi_kit.kafka.record import Outgoing, Record
 from hexi_kit.metrics import counter, gauge
 from hexi_kit.tracing import span
 
-from hexi_scheduler.domain.route import Route, RouteState
-from hexi_scheduler.domain.route_policy import RoutePolicy
-from hexi_scheduler.domain.router import RouteEvent, Router
+from hexi_scheduler.domain.route.route import Route, RouteState
+from hexi_scheduler.domain.route.route_policy import RoutePolicy
+from hexi_scheduler.domain.route.router import RouteEvent, Router
+from hexi_scheduler.domain.route.step_route import step
 from hexi_scheduler.domain.rules import NO_RULES, Rules
-from hexi_scheduler.domain.step_route import step
 from hexi_scheduler.stream.rounds import Rounds
 from hexi_scheduler.stream.stage import Partition, Stage, StageParts
 from hexi_scheduler.wire.route import entries, entry, orders, recover, request

@@ -13,9 +13,9 @@ from hexi_kit.kafka.ports import Publisher
 from hexi_kit.kafka.record import Outgoing
 
 from hexi_scheduler.domain.offer import SiteOffer
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.place.site_offer import offer_of
 from hexi_scheduler.domain.rules import NO_RULES, Rules
-from hexi_scheduler.domain.site import Site
-from hexi_scheduler.domain.site_offer import offer_of
 from hexi_scheduler.wire.offer import site_state
 
 SITES_PER_REQUEST_MAX = 100

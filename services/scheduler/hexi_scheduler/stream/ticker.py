@@ -11,7 +11,7 @@ from hexi_kit.clock import Clock
 from hexi_kit.kafka.ports import Publisher
 from hexi_kit.kafka.record import Outgoing
 
-from hexi_scheduler.domain.site import Site
+from hexi_scheduler.domain.place.site import Site
 
 
 class Ticker:

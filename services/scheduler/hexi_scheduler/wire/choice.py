@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from hexi.scheduler.v1 import route_pb2
 
-from hexi_scheduler.domain.choice import Choice, Score
-from hexi_scheduler.domain.cost import CostTerms
+from hexi_scheduler.domain.route.choice import Choice, Score
+from hexi_scheduler.domain.route.cost import CostTerms
 from hexi_scheduler.wire.splice import nested
 
 SCORES_MAX = 65_536

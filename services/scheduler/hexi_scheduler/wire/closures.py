@@ -6,15 +6,15 @@ from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import place_pb2
 from hexi_kit.errors import Poison
 
-from hexi_scheduler.domain.closure_commands import DeclareLoss, DirectDrain, MeasureRacks
-from hexi_scheduler.domain.closure_events import (
+from hexi_scheduler.domain.closures import Drain, RackPower, ServerFailure, SiteLoss
+from hexi_scheduler.domain.place.closure_commands import DeclareLoss, DirectDrain, MeasureRacks
+from hexi_scheduler.domain.place.closure_events import (
     DrainChanged,
     FailuresCounted,
     RackPowerMeasured,
     SiteLossChanged,
 )
-from hexi_scheduler.domain.closures import Drain, RackPower, ServerFailure, SiteLoss
-from hexi_scheduler.domain.keeping import KeepingEvent
+from hexi_scheduler.domain.place.keeping import KeepingEvent
 from hexi_scheduler.wire.splice import nested
 
 ClosureCommand = DirectDrain | DeclareLoss | MeasureRacks

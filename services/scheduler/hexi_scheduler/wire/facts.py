@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from hexi.inventory.v1 import inventory_pb2
 from hexi_kit.errors import Poison
 
-from hexi_scheduler.domain.atlas import Position
 from hexi_scheduler.domain.closures import Window
 from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
+from hexi_scheduler.domain.route.atlas import Position
 from hexi_scheduler.domain.workload import FLEET, GENERAL
 
 

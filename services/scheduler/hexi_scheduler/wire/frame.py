@@ -6,7 +6,7 @@ import numpy as np
 from hexi.telemetry.v1 import telemetry_pb2
 from hexi_kit.errors import Poison
 
-from hexi_scheduler.domain.conditions import Flags, Readings, Values
+from hexi_scheduler.domain.place.conditions import Flags, Readings, Values
 
 COUNT_MAX = 1_000_000
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hexi.inventory.v1 import inventory_pb2
 from hexi.scheduler.v1 import place_pb2
 
-from hexi_scheduler.domain.fleet import Declared
-from hexi_scheduler.domain.leases import FOREVER_MS
+from hexi_scheduler.domain.explain.fleet import Declared
+from hexi_scheduler.domain.explain.why_start import Live
+from hexi_scheduler.domain.place.leases import FOREVER_MS
 from hexi_scheduler.domain.placement import Allocation
-from hexi_scheduler.domain.why_start import Live
 from hexi_scheduler.domain.workload import FLEET, GENERAL, Resources
 
 _LIVE = (place_pb2.PLACEMENT_STATE_PLACED, place_pb2.PLACEMENT_STATE_STARTED)

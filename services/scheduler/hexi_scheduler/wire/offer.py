@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from hexi.scheduler.v1 import route_pb2
 
-from hexi_scheduler.domain.atlas import Position
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
+from hexi_scheduler.domain.route.atlas import Position
 from hexi_scheduler.domain.workload import FLEET
 from hexi_scheduler.wire.fair_offer import fair_offer, put_fair_offer
 

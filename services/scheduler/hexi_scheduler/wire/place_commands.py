@@ -8,10 +8,10 @@ from hexi.scheduler.v1 import place_pb2
 from hexi.security.v1 import security_pb2
 from hexi_kit.errors import Poison
 
-from hexi_scheduler.domain.closure_commands import DeclareLoss, MeasureRacks
-from hexi_scheduler.domain.conditions import Change
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation
-from hexi_scheduler.domain.place_commands import (
+from hexi_scheduler.domain.place.closure_commands import DeclareLoss, MeasureRacks
+from hexi_scheduler.domain.place.conditions import Change
+from hexi_scheduler.domain.place.place_commands import (
     ChangeCondition,
     DirectQuarantine,
     Place,
@@ -20,7 +20,7 @@ from hexi_scheduler.domain.place_commands import (
     Release,
     Tick,
 )
-from hexi_scheduler.domain.run_report import ReportRuns, RunReport
+from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
 from hexi_scheduler.wire.closures import CLOSURES, closure_command, said_of_closure
 from hexi_scheduler.wire.facts import server_set, site_facts
 from hexi_scheduler.wire.workload import WorkloadReader

@@ -9,7 +9,7 @@ from hexi.scheduler.v1 import place_pb2
 
 from hexi_scheduler.domain.facts import Condition, Quarantine, ServerSet, SiteFacts
 from hexi_scheduler.domain.packing.mix import MixLearned
-from hexi_scheduler.domain.place_events import (
+from hexi_scheduler.domain.place.place_events import (
     ClockMoved,
     ConditionChanged,
     PlaceEvent,

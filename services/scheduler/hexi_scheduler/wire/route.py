@@ -11,10 +11,10 @@ from hexi.scheduler.v1 import place_pb2, route_pb2, workload_pb2
 from hexi_kit import ids
 from hexi_kit.errors import Poison
 
-from hexi_scheduler.domain.defer import Deferral
 from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
-from hexi_scheduler.domain.route import (
+from hexi_scheduler.domain.route.defer import Deferral
+from hexi_scheduler.domain.route.route import (
     Cancel,
     HearOffers,
     HearReports,
@@ -22,7 +22,7 @@ from hexi_scheduler.domain.route import (
     RouteState,
     Submit,
 )
-from hexi_scheduler.domain.router import RouteEvent, Router
+from hexi_scheduler.domain.route.router import RouteEvent, Router
 from hexi_scheduler.wire.choice import choice, choice_bytes
 from hexi_scheduler.wire.offer import offer
 from hexi_scheduler.wire.splice import nested

@@ -12,7 +12,7 @@ from scipy.sparse import coo_matrix
 
 from hexi_scheduler.domain.packing.mix import Bid, Seen, Shape
 from hexi_scheduler.domain.packing.rules import PackingRules
-from hexi_scheduler.domain.pool import Pool
+from hexi_scheduler.domain.place.pool import Pool
 from hexi_scheduler.domain.workload import GENERAL, WHOLE
 
 PPM = 1_000_000

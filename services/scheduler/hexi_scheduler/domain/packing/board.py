@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.packing.columns import BLOCK, NOT_YET, TURN, WORTH_AT
 from hexi_scheduler.domain.packing.kernel import Q_CHANGES, UNSEEN, find
 from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.packing.tables import prices_of, tables_of
+from hexi_scheduler.domain.place.capacity import Capacity
+from hexi_scheduler.domain.place.pool import Pool
 from hexi_scheduler.domain.placement import Allocation
-from hexi_scheduler.domain.pool import Pool
 from hexi_scheduler.domain.workload import Resources
 
 ROWS_MAX = 256

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.packing.mix import Bid, MixLearned, Seen, Shape
 from hexi_scheduler.domain.packing.rules import PackingRules
-from hexi_scheduler.domain.place_time import REMEMBER_MAX, REMEMBER_MS
-from hexi_scheduler.domain.site import Site
+from hexi_scheduler.domain.place.capacity import Capacity
+from hexi_scheduler.domain.place.place_time import REMEMBER_MAX, REMEMBER_MS
+from hexi_scheduler.domain.place.site import Site
 
 COUNT = 256  # of one arrival: decay must not round what is rare away
 PPM = 1_000_000

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.packing.bids import accepts
 from hexi_scheduler.domain.packing.columns import CPU_TOTAL
 from hexi_scheduler.domain.packing.mix import Seen, Shape
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.packing.worth import CPU_STEP_MILLI, TOTAL_STEP_MILLI
+from hexi_scheduler.domain.place.capacity import Capacity
 from hexi_scheduler.domain.workload import WHOLE
 
 PPM = 1_000_000

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hexi_scheduler.domain.capacity import Capacity
 from hexi_scheduler.domain.packing.bids import accepts
 from hexi_scheduler.domain.packing.mix import MixLearned, Seen, Shape
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.packing.stranded import stranded
 from hexi_scheduler.domain.packing.values import values_by_step
 from hexi_scheduler.domain.packing.worth import STEP_MILLI, WHOLE, Tables, flat
+from hexi_scheduler.domain.place.capacity import Capacity
 
 UNIT = 1_000  # of a table: thousandths of a milli-device
 PPM = 1_000_000

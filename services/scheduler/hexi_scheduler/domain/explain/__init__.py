@@ -1,0 +1,1 @@
+"""Why a workload waits, from a copy of what all sites have free."""

@@ -1,0 +1,1 @@
+"""PLACE: which servers of a site, for how long, and who must go."""

@@ -1,0 +1,1 @@
+"""ROUTE: which site gets a workload, and when."""

@@ -1,0 +1,53 @@
+"""Compares the chosen site with the next three; equal demands share one comparison.
+
+Between two offers a demand mostly goes to the same site again, so this is a look into a cache.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from hexi_scheduler.domain.route.board import Board, Candidate
+from hexi_scheduler.domain.route.choice import Choice, Score
+from hexi_scheduler.domain.route.cost import stay_of, terms
+from hexi_scheduler.domain.route.ranking import RANK_BITS, Ranking
+from hexi_scheduler.domain.route.router import Router
+from hexi_scheduler.domain.workload import Workload
+
+NEXT = 3
+
+
+def choice_of(router: Router, workload: Workload, chosen: Candidate, at_ms: int) -> Choice:
+    """Its cost and that of the next three; and the cheapest of all, where that one had no room."""
+    ranking = router.board.ranking(workload, at_ms)
+    found = ranking.choices.get(chosen[1:3])
+    if found is None:
+        found = ranking.choices[chosen[1:3]] = _compare(router, workload, chosen, ranking, at_ms)
+    return found
+
+
+def _compare(
+    router: Router, workload: Workload, chosen: Candidate, ranking: Ranking, at_ms: int
+) -> Choice:
+    def score(key: int) -> Score:
+        found = ranking.scores.get(key)
+        if found is None:
+            candidate = router.board.candidate(key, workload)
+            found = ranking.scores[key] = _score(router.board, workload, candidate, at_ms)
+        return found
+
+    # Keys of the same cost stand together, by site and class.
+    first = int(ranking.open.searchsorted(chosen[0] << RANK_BITS))
+    behind = (score(key) for key in ranking.open[first : first + NEXT + 1].tolist())
+    own = _score(router.board, workload, chosen, at_ms)
+    others = islice((s for s in behind if s[:2] != own[:2]), NEXT)
+    cheapest = score(int(ranking.keys[0])) if len(ranking.keys) else own
+    is_full = cheapest.terms.total < own.terms.total
+    date = router.board.policy.effective_from
+    return Choice((own, *others), cheapest if is_full else None, date)
+
+
+def _score(board: Board, workload: Workload, of: Candidate, at_ms: int) -> Score:
+    stay = stay_of(workload, board.policy, at_ms)
+    site, atlas = board.offers[of[1]], board.around.atlas
+    return Score(of[1], of[2], terms(board.policy, atlas, site, of[3], workload.demand, stay))
