@@ -16,13 +16,14 @@ from hexi_kit.errors import InvalidArgument
 from hexi_scheduler import wire_api
 from hexi_scheduler.api.plausible import check_plausible
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer, SiteStanding
+from hexi_scheduler.domain.route.route_policy import RoutePolicy
 from hexi_scheduler.wire.workload import WorkloadReader
 from hypothesis import given
 from hypothesis import strategies as st
 
 NOW_MS = 1_000_000_000
 HOUR_S = 3_600
-DOMESTIC = ("Ascend",)
+POLICY = RoutePolicy("2026-01-01", 8, 0, 0, 0, 8, 350, (("T4", 70),), domestic_classes=("Ascend",))
 OFFERS = {
     name: SiteOffer(
         name,
@@ -50,7 +51,7 @@ def spec(changes: dict[str, Any]) -> workload_pb2.WorkloadSpec:
 def check(bad: workload_pb2.WorkloadSpec) -> None:
     request = pb.SubmitWorkloadsRequest(idempotency_key="k", tenant_id="acme", workloads=[bad])
     wire_api.check_submission(request)
-    check_plausible(request, OFFERS, DOMESTIC, NOW_MS)
+    check_plausible(request, OFFERS, POLICY, NOW_MS)
 
 
 def asked(**fields: Any) -> dict[str, Any]:
@@ -199,7 +200,11 @@ def test_what_no_site_has_told_of_is_not_called_unknown() -> None:
     named = spec(asked(accelerators=1, accelerator_models=["B999"]))
     request = pb.SubmitWorkloadsRequest(idempotency_key="k", tenant_id="acme", workloads=[named])
 
-    check_plausible(request, {}, DOMESTIC, NOW_MS)
+    check_plausible(request, {}, POLICY, NOW_MS)
+
+
+def test_what_policy_knows_may_be_on_its_way() -> None:
+    check(spec(asked(cpu_milli=1_000, accelerators=1, accelerator_models=["T4"])))
 
 
 INTS = st.sampled_from([0, 1, 2, 500, 1_000, 1_001, 2**31 - 1])

@@ -46,9 +46,9 @@ class Explainer:
         self._reader = WorkloadReader()
 
     @property
-    def domestic(self) -> tuple[str, ...]:
-        """How the names of domestic classes begin, by the policy in force."""
-        return self._board.policy.domestic_classes
+    def policy(self) -> RoutePolicy:
+        """The one in force."""
+        return self._board.policy
 
     def explain(self, view: pb.WorkloadView, at_ms: int) -> pb.ExplainWorkloadResponse:
         """The state in a sentence, what was recorded, and what can be found out now."""

@@ -9,6 +9,7 @@ from hexi.scheduler.v1 import workload_pb2
 from hexi_kit.rpc.validate import Violations
 
 from hexi_scheduler.domain.offer import SiteOffer
+from hexi_scheduler.domain.route.route_policy import RoutePolicy
 from hexi_scheduler.domain.workload import GENERAL
 
 NAMES_SHOWN = 12
@@ -17,7 +18,7 @@ NAMES_SHOWN = 12
 def check_plausible(
     request: pb.SubmitWorkloadsRequest,
     offers: Mapping[str, SiteOffer],
-    domestic: tuple[str, ...],
+    policy: RoutePolicy,
     at_ms: int,
 ) -> None:
     """Names that nobody knows, wishes that exclude each other, deadlines that are over.
@@ -26,7 +27,10 @@ def check_plausible(
         InvalidArgument: naming each field and its reason; nothing of the batch counts.
     """
     found = Violations()
-    models = {c.class_id for offer in offers.values() for c in offer.classes} - {GENERAL}
+    offered = {c.class_id for offer in offers.values() for c in offer.classes} - {GENERAL}
+    # Sites come one after the other: what policy knows may be on its way.
+    models = offered | {class_id for class_id, _ in policy.unit_power_w} if offered else offered
+    domestic = policy.domestic_classes
     regions = {site_id: offer.standing.region for site_id, offer in offers.items()}
     for index, spec in enumerate(request.workloads):
         at = f"workloads[{index}]"
@@ -43,7 +47,7 @@ def _models(
     field = "resources.accelerator_models"
     if named and known and known.isdisjoint(named):
         names = ", ".join(sorted(known)[:NAMES_SHOWN])
-        yield field, f"no site has such accelerators; there are {names}"
+        yield field, f"nobody knows such accelerators; there are {names}"
     foreign = bool(named) and not any(name.startswith(domestic) for name in named)
     if spec.constraints.domestic_only and foreign:
         yield field, "expected a domestic accelerator where only those will do"

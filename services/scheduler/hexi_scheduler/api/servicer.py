@@ -43,8 +43,8 @@ class SchedulerServicer(pb_grpc.SchedulerServiceServicer):
         wire_api.check_submission(request)
         self._own_tenant(request.tenant_id)
         if not handlers.is_known(self._desk, request):
-            now_ms, domestic = self._desk.clock.now_ms(), self._explainer.domestic
-            check_plausible(request, self._sites.offers(), domestic, now_ms)
+            now_ms, policy = self._desk.clock.now_ms(), self._explainer.policy
+            check_plausible(request, self._sites.offers(), policy, now_ms)
         names = await handlers.submit(self._desk, request, tracing.current_traceparent())
         return pb.SubmitWorkloadsResponse(workload_ids=names)
 
