@@ -139,7 +139,7 @@ class KeepingMachine(RuleBasedStateMachine):
             self.ends_before_maintenance(placement)
 
     def units_free(self) -> int:
-        return sum(pool.units_free() for pool in self.site.capacity.pools.values())
+        return sum(pool.units_free for pool in self.site.capacity.pools.values())
 
     def stays_within_power(self, racks: Counter[str], devices: int) -> None:
         measured = dict(self.site.keeping.rack_power)

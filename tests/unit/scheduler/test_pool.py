@@ -83,6 +83,10 @@ def test_sums_are_those_of_the_servers_in_service(
         )
         wholes = [devices.count(WHOLE) for _, _, devices in free]
         assert pool.with_wholes(3) == tuple(sum(w >= n for w in wholes) for n in (1, 2, 3))
+        general = pool.kind[0] == "general"
+        assert pool.units_free == sum(
+            w if not general else f[0] // 1_000 for w, f in zip(wholes, free, strict=True)
+        )
         fits = [
             sum(m >= shape.device_milli for m in devices) >= shape.accelerators
             and cpu >= shape.cpu_milli

@@ -22,7 +22,7 @@ from hexi_scheduler.domain.packing.columns import (
 )
 from hexi_scheduler.domain.place.pool import Free, Pool
 from hexi_scheduler.domain.placement import Allocation
-from hexi_scheduler.domain.workload import WHOLE, Resources
+from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, WHOLE, Resources
 
 if TYPE_CHECKING:
     from hexi_scheduler.domain.packing.board import Board
@@ -145,14 +145,22 @@ class Capacity:
         server, devices, milli = allocation
         cells, cell = self._cells, self._first[server]
         cpu, memory = sign * asked.cpu_milli, sign * asked.memory_mib
-        cells[cell] += cpu  # CPU is the first column
+        pool = self._pool_of[server]
+        before, wholes = cells[cell], 0
+        cells[cell] = before + cpu  # CPU is the first column
         cells[cell + MEMORY] += memory
         if devices:
             milli *= sign
-            for device in devices:
-                cells[cell + DEVICES + device] += milli
+            for at in devices:
+                had = cells[cell + DEVICES + at]
+                has = cells[cell + DEVICES + at] = had + milli
+                wholes += (has == WHOLE) - (had == WHOLE)
         if not cells[cell + SHUT]:
-            pool = self._pool_of[server]
+            pool.units_free += (
+                (before + cpu) // CPU_MILLI_PER_UNIT - before // CPU_MILLI_PER_UNIT
+                if pool.is_general
+                else wholes
+            )
             pool.cpu_milli += cpu
             pool.memory_mib += memory
             if devices:
@@ -181,4 +189,6 @@ class Capacity:
         pool.cpu_milli = int(cells[:, CPU].sum(dtype=np.int64))
         pool.memory_mib = int(cells[:, MEMORY].sum(dtype=np.int64))
         pool.device_milli = int(counts.sum()) * WHOLE
+        whole_cpus = cells[:, CPU] // CPU_MILLI_PER_UNIT
+        pool.units_free = int(whole_cpus.sum() if pool.is_general else counts.sum())
         return start + -(-len(members) // BLOCK) * BLOCK

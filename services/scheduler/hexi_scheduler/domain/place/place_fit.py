@@ -69,7 +69,7 @@ def _open_tiers(
         for pool in pools:
             class_id = pool.kind[0]
             held = held_for(site, class_id, executor, until_ms) + bounds.spare_units(class_id)
-            if not held or pool.units_free() - demand.units >= held:
+            if not held or pool.units_free - demand.units >= held:
                 left.append(pool)
         if left:
             yield price, tuple(left)

@@ -30,7 +30,10 @@ class Pool:
         self.cpu_milli = 0
         self.memory_mib = 0
         self.device_milli = 0
+        # Wholly free devices, or whole vCPUs: what is left over on two servers is not a unit.
+        self.units_free = 0
         self.servers = 0
+        self.is_general = kind[0] == GENERAL
         self._columns = columns
 
     def count(self, sign: int, free: Free) -> None:
@@ -38,6 +41,9 @@ class Pool:
         self.cpu_milli += sign * free[0]
         self.memory_mib += sign * free[1]
         self.device_milli += sign * sum(free[2])
+        self.units_free += sign * (
+            free[0] // CPU_MILLI_PER_UNIT if self.is_general else free[2].count(WHOLE)
+        )
         self.servers += sign
 
     def states(self) -> Iterator[tuple[Free, int]]:
@@ -58,13 +64,6 @@ class Pool:
         wholes = (self._open()[:, DEVICES:] == WHOLE).sum(axis=1)
         exactly = np.bincount(wholes, minlength=most + 1)
         return tuple(exactly[::-1].cumsum()[::-1][1 : most + 1].tolist())
-
-    def units_free(self) -> int:
-        """Wholly free devices, or whole vCPUs: what is left over on two servers is not a unit."""
-        cells = self._open()
-        if self.kind[0] == GENERAL:
-            return int((cells[:, CPU] // CPU_MILLI_PER_UNIT).sum())
-        return int(np.count_nonzero(cells[:, DEVICES:] == WHOLE))
 
     def short_of(self, asked: Resources) -> tuple[int, int, int, int]:
         """Servers that lack devices, else vCPU, else memory, and those with room."""

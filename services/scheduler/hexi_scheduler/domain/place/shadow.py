@@ -90,7 +90,7 @@ class _Trial:
         site, kind, demand = self._site, self._kind, self._demand
         pool = site.capacity.pools[kind]
         spare += held_for(site, *kind)
-        units_left = pool.units_free() - demand.units - spare
+        units_left = pool.units_free - demand.units - spare
         self._look_now(pool)
         if self._enough() and (not spare or units_left >= 0):
             return self._shadow(at_ms)

@@ -85,7 +85,7 @@ def _class_offer(site: Site, kind: tuple[str, str], spare: Mapping[str, int]) ->
 def _spare_offers(site: Site, spare: Mapping[str, int]) -> Iterator[tuple[str, int]]:
     """What is left of the spare units: more than is free nobody can be given."""
     for class_id, units in spare.items():
-        left = min(units, site.capacity.pools[class_id, FLEET].units_free())
+        left = min(units, site.capacity.pools[class_id, FLEET].units_free)
         if left > 0:
             yield class_id, left
 
