@@ -13,8 +13,10 @@ import resource
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
+import pygal
 from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.owed import Report
 from hexi_scheduler.domain.place.place_commands import Place, PlaceItem, Release
@@ -29,6 +31,7 @@ from hexi_scheduler.domain.route.step_route import step as route
 from hexi_scheduler.domain.rules import Rules
 from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
 from hexi_scheduler.settings import packing_rules, route_policy
+from pygal.style import LightStyle
 
 from tests.bench import openb_trace
 from tests.bench.figures import percentile, show
@@ -41,6 +44,8 @@ REGIONS = 10
 FULL = 0.7
 FILL_REPLICAS = 32  # what fills a site before we measure comes in gangs: fewer names, same servers
 PER_RACK = 20
+PER_SITE = 10_000
+PLOT = Path(os.environ.get("HEXI_STATE_DIR", ".hexi")) / "bench" / "placement.svg"
 PER_MS, PER_OFFER = 50, 25_000
 SERVERS_PER_OFFER = 10  # a small fleet must tell what came free sooner, or ROUTE sends it no more
 WHOLE = 1_000
@@ -198,11 +203,22 @@ def _rss_mib(_: int) -> float:
 
 
 def by_servers() -> None:
-    """One site each: what PLACE's part costs as a fleet grows."""
-    for servers in (size for size in FLEETS if size <= SERVERS):
-        *_, seconds, spent = half((servers, 1, PLACEMENTS // 4, 1))
-        show("placement.decision", percentile(spent, 50), "us", servers=servers, at="p50")
-        show("placement.decision", 1e6 * seconds / len(spent), "us", servers=servers, at="pair")
+    """Sites of 10,000 servers, more and more of them: what a decision costs as a fleet grows."""
+    p50, pair = [], []
+    fleets = [size for size in FLEETS if size <= SERVERS]
+    for servers in fleets:
+        *_, seconds, spent = half((servers, max(1, servers // PER_SITE), PLACEMENTS // 4, 1))
+        p50.append(percentile(spent, 50))
+        pair.append(1e6 * seconds / len(spent))
+        show("placement.decision", p50[-1], "us", servers=servers, at="p50")
+        show("placement.decision", pair[-1], "us", servers=servers, at="pair")
+    plot = pygal.Line(title="Cost of a decision, µs", x_title="servers", style=LightStyle)
+    plot.x_labels = [f"{servers:,}" for servers in fleets]
+    plot.add("arrival, p50", p50)
+    plot.add("arrival and release, mean", pair)
+    PLOT.parent.mkdir(parents=True, exist_ok=True)
+    plot.render_to_file(str(PLOT))
+    sys.stderr.write(f"{PLOT}\n")
 
 
 def main() -> None:
