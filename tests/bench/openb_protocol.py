@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from hexi_demo.node_power import ACCELERATOR_W
 from numpy.typing import NDArray
 
 from tests.bench import openb_trace
@@ -95,16 +96,7 @@ def run(
     return Outcome(100 - float(np.mean(full)), tenths)
 
 
-# Published with PWR: watts of a device idle and busy; packages of 16 cores, idle and with any busy.
-DEVICE_W = {
-    "T4": (10, 70),
-    "A10": (30, 150),
-    "P100": (25, 250),
-    "V100M16": (30, 300),
-    "V100M32": (30, 300),
-    "G2": (30, 150),
-    "G3": (50, 400),
-}
+# Published with PWR as well: packages of 16 cores, idle and with any busy.
 OTHER_W = (30, 250)
 PACKAGE_W, PACKAGE_CORES = (15, 120), 16
 
@@ -121,4 +113,4 @@ def power_w(state: State) -> float:
 
 
 def _device_w(state: State, which: int) -> NDArray[Any]:
-    return np.array([DEVICE_W.get(model, OTHER_W)[which] for model in state.model], float)
+    return np.array([ACCELERATOR_W.get(model, OTHER_W)[which] for model in state.model], float)

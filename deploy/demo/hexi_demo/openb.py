@@ -12,22 +12,10 @@ from pathlib import Path
 from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import workload_pb2
 
+from hexi_demo.node_power import node_power
 from hexi_demo.requests import TENANTS, Submission
 
 PODS, NODES = "openb_pod_list_default.csv", "openb_node_list_all_node.csv"
-# Watts of an accelerator, idle and busy, as published with the PWR policy (CCGrid'25).
-ACCELERATOR_W = {
-    "T4": (10, 70),
-    "A10": (30, 150),
-    "P100": (25, 250),
-    "V100M16": (30, 300),
-    "V100M32": (30, 300),
-    "G2": (30, 150),
-    "G3": (50, 400),
-}
-UNKNOWN_W = (30, 300)
-# A package of 16 cores, two vCPU each.
-PACKAGE_VCPU, PACKAGE_IDLE_W, PACKAGE_BUSY_W = 32, 15, 120
 HEADROOM_PERCENT = 150
 
 
@@ -79,10 +67,8 @@ def models(folder: Path) -> list[dict[str, int | str]]:
 def _model(
     number: int, cpu_milli: int, memory_mib: int, accelerator: str, count: int, share: int
 ) -> dict[str, int | str]:
-    packages = -(-cpu_milli // (PACKAGE_VCPU * 1_000))
-    idle_w, busy_w = ACCELERATOR_W.get(accelerator, UNKNOWN_W) if count else (0, 0)
-    all_idle_w = packages * PACKAGE_IDLE_W + count * idle_w
-    dynamic_w = packages * (PACKAGE_BUSY_W - PACKAGE_IDLE_W)
+    power = node_power(cpu_milli, accelerator, count)
+    most_w = power.idle_w + power.cpu_w + count * power.accelerator_w
     return {
         "name": f"openb-{number}",
         "share": share,
@@ -90,8 +76,8 @@ def _model(
         "memory_mib": memory_mib,
         "accelerator": accelerator if count else "",
         "accelerators": count,
-        "idle_w": all_idle_w,
-        "cpu_dynamic_w": dynamic_w,
-        "accelerator_dynamic_w": busy_w - idle_w,
-        "power_limit_w": (all_idle_w + dynamic_w + count * busy_w) * HEADROOM_PERCENT // 100,
+        "idle_w": power.idle_w,
+        "cpu_dynamic_w": power.cpu_w,
+        "accelerator_dynamic_w": power.accelerator_w,
+        "power_limit_w": most_w * HEADROOM_PERCENT // 100,
     }

@@ -24,7 +24,7 @@ from hexi_scheduler.domain.place.place_commands import (
 )
 from hexi_scheduler.domain.place.policy import BestFit
 from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
-from hexi_scheduler.domain.place.shadow import expected_start
+from hexi_scheduler.domain.place.shadow import shadow
 from hexi_scheduler.domain.place.site import Site
 from hexi_scheduler.domain.place.site_offer import offer_of
 from hexi_scheduler.domain.place.step_place import step
@@ -96,7 +96,8 @@ def test_a_claim_names_the_servers_that_are_free_first() -> None:
     assert claim.expected_start_ms == START_MS + 60 * MINUTE_MS
     demand = Demand(Resources(1_000, 64, 2))
     # Another one finds its start beside the servers that are kept.
-    assert expected_start(here.site, demand, START_MS) == START_MS + 90 * MINUTE_MS
+    beside = shadow(here.site, demand, START_MS, here.site.kept)
+    assert beside is not None and beside.start_ms == START_MS + 90 * MINUTE_MS
 
 
 def test_it_starts_as_soon_as_its_servers_have_the_room() -> None:

@@ -9,37 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 from hexi.inventory.v1 import inventory_pb2
+from hexi_demo.node_power import node_power
+from hexi_demo.province import PRICES
 from numpy.typing import NDArray
 
 from hexi_sim.simulate.files import rows
 from hexi_sim.simulate.spec import Kind, Site
 
-# Micro-yuan a unit and slot at 100 percent.
-PRICES = {
-    "general": 15_000,
-    "T4": 500_000,
-    "P100": 600_000,
-    "A10": 700_000,
-    "G2": 700_000,
-    "V100M16": 1_000_000,
-    "V100M32": 1_200_000,
-    "A100": 2_500_000,
-    "G3": 2_200_000,
-    "Ascend-910B": 2_000_000,
-    "Hygon-DCU": 1_400_000,
-}
-PRICE_OTHER = 1_000_000
-# Idle and busy watts of an accelerator, published with the PWR policy (CCGrid'25).
-ACCELERATOR_W = {
-    "T4": (10, 70),
-    "A10": (30, 150),
-    "P100": (25, 250),
-    "V100M16": (30, 300),
-    "V100M32": (30, 300),
-    "G2": (30, 150),
-    "G3": (50, 400),
-}
-PACKAGE_CPU_MILLI, PACKAGE_IDLE_W, PACKAGE_BUSY_W = 32_000, 15, 120
+PRICE_OTHER = 1_000_000  # micro-yuan a unit and slot
 HOURS = 24
 Column = NDArray[np.int64]
 
@@ -139,15 +116,14 @@ def _nodes(spec: Site, beside: Path) -> list[Kind]:
 
 def _node(row: dict[str, str]) -> Kind:
     cpu_milli, count, model = int(row["cpu_milli"]), int(row["gpu"]), row["model"]
-    packages = -(-cpu_milli // PACKAGE_CPU_MILLI)
-    idle_w, busy_w = ACCELERATOR_W.get(model, (30, 300)) if count else (0, 0)
+    power = node_power(cpu_milli, model, count)
     return Kind(
         name=row["sn"],
         cpu_milli=cpu_milli,
         memory_mib=int(row["memory_mib"]),
         accelerator=model if count else "",
         accelerators=count,
-        idle_w=packages * PACKAGE_IDLE_W + count * idle_w,
-        cpu_w=packages * (PACKAGE_BUSY_W - PACKAGE_IDLE_W),
-        accelerator_w=busy_w - idle_w,
+        idle_w=power.idle_w,
+        cpu_w=power.cpu_w,
+        accelerator_w=power.accelerator_w,
     )

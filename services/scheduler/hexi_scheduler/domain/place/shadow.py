@@ -25,14 +25,6 @@ class Shadow(NamedTuple):
     servers: tuple[int, ...]  # one for each replica
 
 
-def expected_start(
-    site: Site, demand: Demand, at_ms: int, spare: Mapping[str, int] = NOTHING
-) -> int | None:
-    """When the demand will fit in this site, if nothing else comes; None where nobody knows."""
-    found = shadow(site, demand, at_ms, site.kept, spare)
-    return found.start_ms if found and found.start_ms < FOREVER_MS else None
-
-
 def shadow(
     site: Site,
     demand: Demand,
