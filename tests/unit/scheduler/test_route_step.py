@@ -119,6 +119,16 @@ def test_a_hard_filter_makes_it_wait_and_is_named(
     assert objections(offer, CPU._replace(constraints=constraints)) == [removed_by]
 
 
+def test_a_class_that_policy_knows_may_come_with_a_site_not_heard_yet() -> None:
+    known = router(site("a", plain()))
+    asked = Demand(Resources(1_000, 1, 1, 1_000, ("A100",)))
+
+    assert submit(known, asked, "early").state is RouteState.WAITING
+    step(known, HearOffers((site("b", plain(), accelerated()),)), 2)
+
+    assert known.routes["early"].state is RouteState.ROUTED
+
+
 def test_what_no_site_could_ever_hold_is_refused_with_the_reason() -> None:
     known = router(site("a", plain()), site("b", plain(), accelerated()))
 

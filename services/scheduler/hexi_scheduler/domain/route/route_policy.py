@@ -38,6 +38,10 @@ class RoutePolicy(NamedTuple):
         begun = [policy for policy in self.later if policy.effective_from <= today]
         return begun[-1]._replace(partitions=self.partitions) if begun else self
 
+    def knows(self, models: tuple[str, ...]) -> bool:
+        """Whether one of them is a class of ours: where no site has it, one may be on its way."""
+        return any(class_id in models for class_id, _ in self.unit_power_w)
+
     def power_w(self, class_id: str) -> int:
         """What one unit of the class burns when it works."""
         other = self.power_w_general if class_id == GENERAL else self.power_w_other

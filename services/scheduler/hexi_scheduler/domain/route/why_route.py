@@ -38,12 +38,13 @@ def _explain(router: Router, workload: Workload, silent: frozenset[str]) -> tupl
     sites: dict[str, int] = dict.fromkeys((*FILTERS, DECLINED, ROOM), 0)
     servers = dict.fromkeys(sites, 0)
     never = bool(router.offers)
+    hopeless = NEVER - {"model"} if router.policy.knows(demand.resources.models) else NEVER
     nearest: tuple[int, str, str] = (-1, "", "")
     order = {name: rank for rank, name in enumerate(sites)}
     for site_id in sorted(router.offers):
         offer = router.offers[site_id]
         against = objections(offer, demand, workload.tenant_id, router.around)
-        never = never and not NEVER.isdisjoint(against)
+        never = never and not hopeless.isdisjoint(against)
         held_back = DECLINED if site_id in silent else ROOM
         first = against[0] if against else held_back
         sites[first] += 1
