@@ -24,31 +24,39 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!hexi/telemetry/v1/telemetry.proto\x12\x11hexi.telemetry.v1\"C\n\x06\x43olumn\x12)\n\x06metric\x18\x01 \x01(\x0e\x32\x19.hexi.telemetry.v1.Metric\x12\x0e\n\x06values\x18\x02 \x01(\x0c\"\xc0\x02\n\x05\x46rame\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x10\n\x08sequence\x18\x04 \x01(\x04\x12\x1b\n\x13server_set_revision\x18\x05 \x01(\x04\x12\x16\n\x0eobserved_at_ms\x18\x06 \x01(\x03\x12\x11\n\tperiod_ms\x18\x07 \x01(\r\x12\x14\n\x0c\x66irst_server\x18\x08 \x01(\r\x12\r\n\x05\x63ount\x18\t \x01(\r\x12*\n\x07\x63olumns\x18\n \x03(\x0b\x32\x19.hexi.telemetry.v1.Column\x12\x0f\n\x07quality\x18\x0b \x01(\x0c\x12\x1a\n\x12\x66\x61\x63ility_energy_ws\x18\x0c \x01(\x04\x12\x14\n\x0cit_energy_ws\x18\r \x01(\x04\x12\x17\n\x0fprevious_digest\x18\x0e \x01(\x0c\"y\n\x0bSignedFrame\x12\r\n\x05\x66rame\x18\x01 \x01(\x0c\x12\x38\n\talgorithm\x18\x02 \x01(\x0e\x32%.hexi.telemetry.v1.SignatureAlgorithm\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x12\x0e\n\x06key_id\x18\x04 \x01(\t\"\xb2\x01\n\x0bGapRecorded\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x16\n\x0e\x66irst_sequence\x18\x04 \x01(\x04\x12\x15\n\rlast_sequence\x18\x05 \x01(\x04\x12*\n\x05\x63\x61use\x18\x06 \x01(\x0e\x32\x1b.hexi.telemetry.v1.GapCause\x12\x16\n\x0erecorded_at_ms\x18\x07 \x01(\x03\"d\n\x03Pue\x12\x13\n\x0bvalue_milli\x18\x01 \x01(\r\x12\x11\n\tlow_milli\x18\x02 \x01(\r\x12\x12\n\nhigh_milli\x18\x03 \x01(\r\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\r\x12\x0f\n\x07interim\x18\x05 \x01(\x08\"\xe2\x01\n\x0cRollupClosed\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08start_ms\x18\x02 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12\x14\n\x0cit_energy_ws\x18\x05 \x01(\x04\x12\x1a\n\x12\x66\x61\x63ility_energy_ws\x18\x06 \x01(\x04\x12#\n\x03pue\x18\x07 \x01(\x0b\x32\x16.hexi.telemetry.v1.Pue\x12\x14\n\x0c\x63overage_ppm\x18\x08 \x01(\r\x12\x10\n\x08\x62oundary\x18\t \x01(\t\x12\x0e\n\x06\x66rames\x18\n \x01(\x04*\x9f\x02\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x12\n\x0eMETRIC_POWER_W\x10\x01\x12\x1e\n\x1aMETRIC_INLET_TEMPERATURE_C\x10\x02\x12\x1a\n\x16METRIC_CPU_UTILISATION\x10\x03\x12\x1d\n\x19METRIC_MEMORY_UTILISATION\x10\x04\x12\"\n\x1eMETRIC_ACCELERATOR_UTILISATION\x10\x05\x12$\n METRIC_ACCELERATOR_TEMPERATURE_C\x10\x06\x12!\n\x1dMETRIC_NETWORK_RX_BYTES_PER_S\x10\x07\x12!\n\x1dMETRIC_NETWORK_TX_BYTES_PER_S\x10\x08*\x85\x01\n\x12SignatureAlgorithm\x12#\n\x1fSIGNATURE_ALGORITHM_UNSPECIFIED\x10\x00\x12)\n%SIGNATURE_ALGORITHM_ECDSA_P256_SHA256\x10\x01\x12\x1f\n\x1bSIGNATURE_ALGORITHM_SM2_SM3\x10\x02*\xf3\x02\n\x0c\x46rameRefusal\x12\x1d\n\x19\x46RAME_REFUSAL_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x46RAME_REFUSAL_MALFORMED\x10\x01\x12\x1b\n\x17\x46RAME_REFUSAL_SIGNATURE\x10\x02\x12\x1a\n\x16\x46RAME_REFUSAL_REPLAYED\x10\x03\x12\x1c\n\x18\x46RAME_REFUSAL_WRONG_SITE\x10\x04\x12\"\n\x1e\x46RAME_REFUSAL_UNKNOWN_REVISION\x10\x05\x12\x17\n\x13\x46RAME_REFUSAL_CLOCK\x10\x06\x12\x1d\n\x19\x46RAME_REFUSAL_IMPLAUSIBLE\x10\x07\x12\x17\n\x13\x46RAME_REFUSAL_CHAIN\x10\x08\x12\x1b\n\x17\x46RAME_REFUSAL_TOO_LARGE\x10\t\x12\x1e\n\x1a\x46RAME_REFUSAL_NOT_ADMITTED\x10\n\x12\x1e\n\x1a\x46RAME_REFUSAL_OUT_OF_ORDER\x10\x0b*s\n\x08GapCause\x12\x19\n\x15GAP_CAUSE_UNSPECIFIED\x10\x00\x12\x18\n\x14GAP_CAUSE_AGENT_LOST\x10\x01\x12\x1b\n\x17GAP_CAUSE_EPOCH_CHANGED\x10\x02\x12\x15\n\x11GAP_CAUSE_REFUSED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!hexi/telemetry/v1/telemetry.proto\x12\x11hexi.telemetry.v1\"\xa7\x01\n\x06\x43olumn\x12)\n\x06metric\x18\x01 \x01(\x0e\x32\x19.hexi.telemetry.v1.Metric\x12\x0e\n\x06values\x18\x02 \x01(\x0c\x12-\n\x08\x65ncoding\x18\x03 \x01(\x0e\x32\x1b.hexi.telemetry.v1.Encoding\x12\r\n\x05scale\x18\x04 \x01(\x02\x12\x0e\n\x06offset\x18\x05 \x01(\x02\x12\x14\n\x0cvalues_bytes\x18\x06 \x01(\r\"\xef\x02\n\x05\x46rame\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x10\n\x08sequence\x18\x04 \x01(\x04\x12\x1b\n\x13server_set_revision\x18\x05 \x01(\x04\x12\x16\n\x0eobserved_at_ms\x18\x06 \x01(\x03\x12\x11\n\tperiod_ms\x18\x07 \x01(\r\x12\x14\n\x0c\x66irst_server\x18\x08 \x01(\r\x12\r\n\x05\x63ount\x18\t \x01(\r\x12*\n\x07\x63olumns\x18\n \x03(\x0b\x32\x19.hexi.telemetry.v1.Column\x12\x0f\n\x07quality\x18\x0b \x01(\x0c\x12\x1a\n\x12\x66\x61\x63ility_energy_ws\x18\x0c \x01(\x04\x12\x14\n\x0cit_energy_ws\x18\r \x01(\x04\x12\x17\n\x0fprevious_digest\x18\x0e \x01(\x0c\x12\x1b\n\x13renewable_energy_ws\x18\x0f \x01(\x04\x12\x10\n\x08water_ml\x18\x10 \x01(\x04\"\xbb\x01\n\x0cKeyStatement\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x38\n\talgorithm\x18\x04 \x01(\x0e\x32%.hexi.telemetry.v1.SignatureAlgorithm\x12\x12\n\npublic_key\x18\x05 \x01(\x0c\x12\x15\n\rfrom_sequence\x18\x06 \x01(\x04\x12\x14\n\x0cstated_at_ms\x18\x07 \x01(\x03\"O\n\x12SignedKeyStatement\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x03 \x01(\x0c\"y\n\x0bSignedFrame\x12\r\n\x05\x66rame\x18\x01 \x01(\x0c\x12\x38\n\talgorithm\x18\x02 \x01(\x0e\x32%.hexi.telemetry.v1.SignatureAlgorithm\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x12\x0e\n\x06key_id\x18\x04 \x01(\t\"\xd2\x01\n\x0bGapRecorded\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x16\n\x0e\x66irst_sequence\x18\x04 \x01(\x04\x12\x15\n\rlast_sequence\x18\x05 \x01(\x04\x12*\n\x05\x63\x61use\x18\x06 \x01(\x0e\x32\x1b.hexi.telemetry.v1.GapCause\x12\x16\n\x0erecorded_at_ms\x18\x07 \x01(\x03\x12\x0f\n\x07\x66rom_ms\x18\x08 \x01(\x03\x12\r\n\x05to_ms\x18\t \x01(\x03\"d\n\x03Pue\x12\x13\n\x0bvalue_milli\x18\x01 \x01(\r\x12\x11\n\tlow_milli\x18\x02 \x01(\r\x12\x12\n\nhigh_milli\x18\x03 \x01(\r\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\r\x12\x0f\n\x07interim\x18\x05 \x01(\x08\"c\n\tIndicator\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x13\n\x0bvalue_micro\x18\x03 \x01(\x04\x12\x11\n\tlow_micro\x18\x04 \x01(\x04\x12\x12\n\nhigh_micro\x18\x05 \x01(\x04\"\x94\x02\n\x0cRollupClosed\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08start_ms\x18\x02 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12\x14\n\x0cit_energy_ws\x18\x05 \x01(\x04\x12\x1a\n\x12\x66\x61\x63ility_energy_ws\x18\x06 \x01(\x04\x12#\n\x03pue\x18\x07 \x01(\x0b\x32\x16.hexi.telemetry.v1.Pue\x12\x14\n\x0c\x63overage_ppm\x18\x08 \x01(\r\x12\x10\n\x08\x62oundary\x18\t \x01(\t\x12\x0e\n\x06\x66rames\x18\n \x01(\x04\x12\x30\n\nindicators\x18\x0b \x03(\x0b\x32\x1c.hexi.telemetry.v1.Indicator*\xdd\x03\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x12\n\x0eMETRIC_POWER_W\x10\x01\x12\x1e\n\x1aMETRIC_INLET_TEMPERATURE_C\x10\x02\x12\x1a\n\x16METRIC_CPU_UTILISATION\x10\x03\x12\x1d\n\x19METRIC_MEMORY_UTILISATION\x10\x04\x12\"\n\x1eMETRIC_ACCELERATOR_UTILISATION\x10\x05\x12$\n METRIC_ACCELERATOR_TEMPERATURE_C\x10\x06\x12!\n\x1dMETRIC_NETWORK_RX_BYTES_PER_S\x10\x07\x12!\n\x1dMETRIC_NETWORK_TX_BYTES_PER_S\x10\x08\x12\x1e\n\x1aMETRIC_ACCELERATOR_POWER_W\x10\t\x12\x1c\n\x18METRIC_CPU_TEMPERATURE_C\x10\n\x12\x1f\n\x1bMETRIC_OUTLET_TEMPERATURE_C\x10\x0b\x12\x18\n\x14METRIC_FAN_SPEED_RPM\x10\x0c\x12 \n\x1cMETRIC_DISK_READ_BYTES_PER_S\x10\r\x12!\n\x1dMETRIC_DISK_WRITE_BYTES_PER_S\x10\x0e*\x85\x01\n\x12SignatureAlgorithm\x12#\n\x1fSIGNATURE_ALGORITHM_UNSPECIFIED\x10\x00\x12)\n%SIGNATURE_ALGORITHM_ECDSA_P256_SHA256\x10\x01\x12\x1f\n\x1bSIGNATURE_ALGORITHM_SM2_SM3\x10\x02*:\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45NCODING_FIXED16\x10\x01*\xf3\x02\n\x0c\x46rameRefusal\x12\x1d\n\x19\x46RAME_REFUSAL_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x46RAME_REFUSAL_MALFORMED\x10\x01\x12\x1b\n\x17\x46RAME_REFUSAL_SIGNATURE\x10\x02\x12\x1a\n\x16\x46RAME_REFUSAL_REPLAYED\x10\x03\x12\x1c\n\x18\x46RAME_REFUSAL_WRONG_SITE\x10\x04\x12\"\n\x1e\x46RAME_REFUSAL_UNKNOWN_REVISION\x10\x05\x12\x17\n\x13\x46RAME_REFUSAL_CLOCK\x10\x06\x12\x1d\n\x19\x46RAME_REFUSAL_IMPLAUSIBLE\x10\x07\x12\x17\n\x13\x46RAME_REFUSAL_CHAIN\x10\x08\x12\x1b\n\x17\x46RAME_REFUSAL_TOO_LARGE\x10\t\x12\x1e\n\x1a\x46RAME_REFUSAL_NOT_ADMITTED\x10\n\x12\x1e\n\x1a\x46RAME_REFUSAL_OUT_OF_ORDER\x10\x0b*\x89\x01\n\x08GapCause\x12\x19\n\x15GAP_CAUSE_UNSPECIFIED\x10\x00\x12\x18\n\x14GAP_CAUSE_AGENT_LOST\x10\x01\x12\x1b\n\x17GAP_CAUSE_EPOCH_CHANGED\x10\x02\x12\x15\n\x11GAP_CAUSE_REFUSED\x10\x03\x12\x14\n\x10GAP_CAUSE_SILENT\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hexi.telemetry.v1.telemetry_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_METRIC']._serialized_start=1084
-  _globals['_METRIC']._serialized_end=1371
-  _globals['_SIGNATUREALGORITHM']._serialized_start=1374
-  _globals['_SIGNATUREALGORITHM']._serialized_end=1507
-  _globals['_FRAMEREFUSAL']._serialized_start=1510
-  _globals['_FRAMEREFUSAL']._serialized_end=1881
-  _globals['_GAPCAUSE']._serialized_start=1883
-  _globals['_GAPCAUSE']._serialized_end=1998
-  _globals['_COLUMN']._serialized_start=56
-  _globals['_COLUMN']._serialized_end=123
-  _globals['_FRAME']._serialized_start=126
-  _globals['_FRAME']._serialized_end=446
-  _globals['_SIGNEDFRAME']._serialized_start=448
-  _globals['_SIGNEDFRAME']._serialized_end=569
-  _globals['_GAPRECORDED']._serialized_start=572
-  _globals['_GAPRECORDED']._serialized_end=750
-  _globals['_PUE']._serialized_start=752
-  _globals['_PUE']._serialized_end=852
-  _globals['_ROLLUPCLOSED']._serialized_start=855
-  _globals['_ROLLUPCLOSED']._serialized_end=1081
+  _globals['_METRIC']._serialized_start=1686
+  _globals['_METRIC']._serialized_end=2163
+  _globals['_SIGNATUREALGORITHM']._serialized_start=2166
+  _globals['_SIGNATUREALGORITHM']._serialized_end=2299
+  _globals['_ENCODING']._serialized_start=2301
+  _globals['_ENCODING']._serialized_end=2359
+  _globals['_FRAMEREFUSAL']._serialized_start=2362
+  _globals['_FRAMEREFUSAL']._serialized_end=2733
+  _globals['_GAPCAUSE']._serialized_start=2736
+  _globals['_GAPCAUSE']._serialized_end=2873
+  _globals['_COLUMN']._serialized_start=57
+  _globals['_COLUMN']._serialized_end=224
+  _globals['_FRAME']._serialized_start=227
+  _globals['_FRAME']._serialized_end=594
+  _globals['_KEYSTATEMENT']._serialized_start=597
+  _globals['_KEYSTATEMENT']._serialized_end=784
+  _globals['_SIGNEDKEYSTATEMENT']._serialized_start=786
+  _globals['_SIGNEDKEYSTATEMENT']._serialized_end=865
+  _globals['_SIGNEDFRAME']._serialized_start=867
+  _globals['_SIGNEDFRAME']._serialized_end=988
+  _globals['_GAPRECORDED']._serialized_start=991
+  _globals['_GAPRECORDED']._serialized_end=1201
+  _globals['_PUE']._serialized_start=1203
+  _globals['_PUE']._serialized_end=1303
+  _globals['_INDICATOR']._serialized_start=1305
+  _globals['_INDICATOR']._serialized_end=1404
+  _globals['_ROLLUPCLOSED']._serialized_start=1407
+  _globals['_ROLLUPCLOSED']._serialized_end=1683
 # @@protoc_insertion_point(module_scope)

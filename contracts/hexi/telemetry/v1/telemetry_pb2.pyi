@@ -36,6 +36,12 @@ class _MetricEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Metric.ValueTy
     METRIC_ACCELERATOR_TEMPERATURE_C: _Metric.ValueType  # 6
     METRIC_NETWORK_RX_BYTES_PER_S: _Metric.ValueType  # 7
     METRIC_NETWORK_TX_BYTES_PER_S: _Metric.ValueType  # 8
+    METRIC_ACCELERATOR_POWER_W: _Metric.ValueType  # 9
+    METRIC_CPU_TEMPERATURE_C: _Metric.ValueType  # 10
+    METRIC_OUTLET_TEMPERATURE_C: _Metric.ValueType  # 11
+    METRIC_FAN_SPEED_RPM: _Metric.ValueType  # 12
+    METRIC_DISK_READ_BYTES_PER_S: _Metric.ValueType  # 13
+    METRIC_DISK_WRITE_BYTES_PER_S: _Metric.ValueType  # 14
 
 class Metric(_Metric, metaclass=_MetricEnumTypeWrapper): ...
 
@@ -48,6 +54,12 @@ METRIC_ACCELERATOR_UTILISATION: Metric.ValueType  # 5
 METRIC_ACCELERATOR_TEMPERATURE_C: Metric.ValueType  # 6
 METRIC_NETWORK_RX_BYTES_PER_S: Metric.ValueType  # 7
 METRIC_NETWORK_TX_BYTES_PER_S: Metric.ValueType  # 8
+METRIC_ACCELERATOR_POWER_W: Metric.ValueType  # 9
+METRIC_CPU_TEMPERATURE_C: Metric.ValueType  # 10
+METRIC_OUTLET_TEMPERATURE_C: Metric.ValueType  # 11
+METRIC_FAN_SPEED_RPM: Metric.ValueType  # 12
+METRIC_DISK_READ_BYTES_PER_S: Metric.ValueType  # 13
+METRIC_DISK_WRITE_BYTES_PER_S: Metric.ValueType  # 14
 Global___Metric: _TypeAlias = Metric  # noqa: Y015
 
 class _SignatureAlgorithm:
@@ -66,6 +78,26 @@ SIGNATURE_ALGORITHM_UNSPECIFIED: SignatureAlgorithm.ValueType  # 0
 SIGNATURE_ALGORITHM_ECDSA_P256_SHA256: SignatureAlgorithm.ValueType  # 1
 SIGNATURE_ALGORITHM_SM2_SM3: SignatureAlgorithm.ValueType  # 2
 Global___SignatureAlgorithm: _TypeAlias = SignatureAlgorithm  # noqa: Y015
+
+class _Encoding:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Encoding.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ENCODING_UNSPECIFIED: _Encoding.ValueType  # 0
+    """IEEE 754 binary32."""
+    ENCODING_FIXED16: _Encoding.ValueType  # 1
+    """Unsigned 16 bit; value = offset + scale * raw; 65535 stands for no reading."""
+
+class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper):
+    """How the values of a column stand in its bytes, all little-endian."""
+
+ENCODING_UNSPECIFIED: Encoding.ValueType  # 0
+"""IEEE 754 binary32."""
+ENCODING_FIXED16: Encoding.ValueType  # 1
+"""Unsigned 16 bit; value = offset + scale * raw; 65535 stands for no reading."""
+Global___Encoding: _TypeAlias = Encoding  # noqa: Y015
 
 class _FrameRefusal:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -115,6 +147,8 @@ class _GapCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapCause.Val
     """A new epoch began."""
     GAP_CAUSE_REFUSED: _GapCause.ValueType  # 3
     """The frame with this number was refused."""
+    GAP_CAUSE_SILENT: _GapCause.ValueType  # 4
+    """No number is missing but time is: nobody measured between from_ms and to_ms."""
 
 class GapCause(_GapCause, metaclass=_GapCauseEnumTypeWrapper): ...
 
@@ -125,27 +159,42 @@ GAP_CAUSE_EPOCH_CHANGED: GapCause.ValueType  # 2
 """A new epoch began."""
 GAP_CAUSE_REFUSED: GapCause.ValueType  # 3
 """The frame with this number was refused."""
+GAP_CAUSE_SILENT: GapCause.ValueType  # 4
+"""No number is missing but time is: nobody measured between from_ms and to_ms."""
 Global___GapCause: _TypeAlias = GapCause  # noqa: Y015
 
 @_typing.final
 class Column(_message.Message):
-    """One metric of `count` servers: little-endian IEEE 754 binary32, value i belongs to server first_server + i."""
+    """One metric of `count` servers, value i belongs to server first_server + i."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     METRIC_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
+    ENCODING_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    VALUES_BYTES_FIELD_NUMBER: _builtins.int
     metric: Global___Metric.ValueType
     values: _builtins.bytes
+    encoding: Global___Encoding.ValueType
+    scale: _builtins.float
+    offset: _builtins.float
+    values_bytes: _builtins.int
+    """The bytes of `values` before zstd; 0 means they are not compressed."""
     def __init__(
         self,
         *,
         metric: Global___Metric.ValueType = ...,
         values: _builtins.bytes = ...,
+        encoding: Global___Encoding.ValueType = ...,
+        scale: _builtins.float = ...,
+        offset: _builtins.float = ...,
+        values_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["metric", b"metric", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoding", b"encoding", "metric", b"metric", "offset", b"offset", "scale", b"scale", "values", b"values", "values_bytes", b"values_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -171,6 +220,8 @@ class Frame(_message.Message):
     FACILITY_ENERGY_WS_FIELD_NUMBER: _builtins.int
     IT_ENERGY_WS_FIELD_NUMBER: _builtins.int
     PREVIOUS_DIGEST_FIELD_NUMBER: _builtins.int
+    RENEWABLE_ENERGY_WS_FIELD_NUMBER: _builtins.int
+    WATER_ML_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     agent_id: _builtins.str
     epoch: _builtins.int
@@ -188,6 +239,9 @@ class Frame(_message.Message):
     it_energy_ws: _builtins.int
     previous_digest: _builtins.bytes
     """SM3 of the previous signed frame's bytes of the same agent and epoch; empty for sequence 1."""
+    renewable_energy_ws: _builtins.int
+    """More cumulative meters of the site; 0 where this frame carries none. Renewable: bought or made, watt-seconds."""
+    water_ml: _builtins.int
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___Column]: ...
     def __init__(
@@ -207,14 +261,84 @@ class Frame(_message.Message):
         facility_energy_ws: _builtins.int = ...,
         it_energy_ws: _builtins.int = ...,
         previous_digest: _builtins.bytes = ...,
+        renewable_energy_ws: _builtins.int = ...,
+        water_ml: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "columns", b"columns", "count", b"count", "epoch", b"epoch", "facility_energy_ws", b"facility_energy_ws", "first_server", b"first_server", "it_energy_ws", b"it_energy_ws", "observed_at_ms", b"observed_at_ms", "period_ms", b"period_ms", "previous_digest", b"previous_digest", "quality", b"quality", "sequence", b"sequence", "server_set_revision", b"server_set_revision", "site_id", b"site_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "columns", b"columns", "count", b"count", "epoch", b"epoch", "facility_energy_ws", b"facility_energy_ws", "first_server", b"first_server", "it_energy_ws", b"it_energy_ws", "observed_at_ms", b"observed_at_ms", "period_ms", b"period_ms", "previous_digest", b"previous_digest", "quality", b"quality", "renewable_energy_ws", b"renewable_energy_ws", "sequence", b"sequence", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "water_ml", b"water_ml"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Frame: _TypeAlias = Frame  # noqa: Y015
+
+@_typing.final
+class KeyStatement(_message.Message):
+    """Says which key signs a stream's frames from a sequence on; sent after Hello and whenever the key changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    ALGORITHM_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    FROM_SEQUENCE_FIELD_NUMBER: _builtins.int
+    STATED_AT_MS_FIELD_NUMBER: _builtins.int
+    site_id: _builtins.str
+    agent_id: _builtins.str
+    epoch: _builtins.int
+    algorithm: Global___SignatureAlgorithm.ValueType
+    public_key: _builtins.bytes
+    """SubjectPublicKeyInfo, DER."""
+    from_sequence: _builtins.int
+    stated_at_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        site_id: _builtins.str = ...,
+        agent_id: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        algorithm: Global___SignatureAlgorithm.ValueType = ...,
+        public_key: _builtins.bytes = ...,
+        from_sequence: _builtins.int = ...,
+        stated_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "algorithm", b"algorithm", "epoch", b"epoch", "from_sequence", b"from_sequence", "public_key", b"public_key", "site_id", b"site_id", "stated_at_ms", b"stated_at_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyStatement: _TypeAlias = KeyStatement  # noqa: Y015
+
+@_typing.final
+class SignedKeyStatement(_message.Message):
+    """Signed by the key of the agent's certificate, ECDSA P-256 over SHA-256, over exactly these bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    statement: _builtins.bytes
+    signature: _builtins.bytes
+    certificate: _builtins.bytes
+    """PEM of the certificate whose key signed the statement."""
+    def __init__(
+        self,
+        *,
+        statement: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+        certificate: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "signature", b"signature", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignedKeyStatement: _TypeAlias = SignedKeyStatement  # noqa: Y015
 
 @_typing.final
 class SignedFrame(_message.Message):
@@ -230,7 +354,7 @@ class SignedFrame(_message.Message):
     algorithm: Global___SignatureAlgorithm.ValueType
     signature: _builtins.bytes
     key_id: _builtins.str
-    """SHA-256 fingerprint of the agent's certificate, hex."""
+    """SHA-256 fingerprint of the agent's certificate, or SM3 of the stated public key's DER; hex."""
     def __init__(
         self,
         *,
@@ -262,6 +386,8 @@ class GapRecorded(_message.Message):
     LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
     RECORDED_AT_MS_FIELD_NUMBER: _builtins.int
+    FROM_MS_FIELD_NUMBER: _builtins.int
+    TO_MS_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     agent_id: _builtins.str
     epoch: _builtins.int
@@ -269,6 +395,9 @@ class GapRecorded(_message.Message):
     last_sequence: _builtins.int
     cause: Global___GapCause.ValueType
     recorded_at_ms: _builtins.int
+    from_ms: _builtins.int
+    """The time without readings, where it is known; 0 otherwise."""
+    to_ms: _builtins.int
     def __init__(
         self,
         *,
@@ -279,10 +408,12 @@ class GapRecorded(_message.Message):
         last_sequence: _builtins.int = ...,
         cause: Global___GapCause.ValueType = ...,
         recorded_at_ms: _builtins.int = ...,
+        from_ms: _builtins.int = ...,
+        to_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "cause", b"cause", "epoch", b"epoch", "first_sequence", b"first_sequence", "last_sequence", b"last_sequence", "recorded_at_ms", b"recorded_at_ms", "site_id", b"site_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "cause", b"cause", "epoch", b"epoch", "first_sequence", b"first_sequence", "from_ms", b"from_ms", "last_sequence", b"last_sequence", "recorded_at_ms", b"recorded_at_ms", "site_id", b"site_id", "to_ms", b"to_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -322,6 +453,39 @@ class Pue(_message.Message):
 Global___Pue: _TypeAlias = Pue  # noqa: Y015
 
 @_typing.final
+class Indicator(_message.Message):
+    """A ratio over the interval with its bounds; unit in UCUM: g/(kW.h) for CUE, L/(kW.h) for WUE, 1 for REF; millionths."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    VALUE_MICRO_FIELD_NUMBER: _builtins.int
+    LOW_MICRO_FIELD_NUMBER: _builtins.int
+    HIGH_MICRO_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    unit: _builtins.str
+    value_micro: _builtins.int
+    low_micro: _builtins.int
+    high_micro: _builtins.int
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        value_micro: _builtins.int = ...,
+        low_micro: _builtins.int = ...,
+        high_micro: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["high_micro", b"high_micro", "low_micro", b"low_micro", "name", b"name", "unit", b"unit", "value_micro", b"value_micro"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Indicator: _TypeAlias = Indicator  # noqa: Y015
+
+@_typing.final
 class RollupClosed(_message.Message):
     """Value of telemetry.rollup.v1: one closed interval of a site; a later revision restates it."""
 
@@ -337,6 +501,7 @@ class RollupClosed(_message.Message):
     COVERAGE_PPM_FIELD_NUMBER: _builtins.int
     BOUNDARY_FIELD_NUMBER: _builtins.int
     FRAMES_FIELD_NUMBER: _builtins.int
+    INDICATORS_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     start_ms: _builtins.int
     end_ms: _builtins.int
@@ -349,6 +514,10 @@ class RollupClosed(_message.Message):
     frames: _builtins.int
     @_builtins.property
     def pue(self) -> Global___Pue: ...
+    @_builtins.property
+    def indicators(self) -> _containers.RepeatedCompositeFieldContainer[Global___Indicator]:
+        """CUE, REF, WUE, each only where its meter or factor is there."""
+
     def __init__(
         self,
         *,
@@ -362,10 +531,11 @@ class RollupClosed(_message.Message):
         coverage_ppm: _builtins.int = ...,
         boundary: _builtins.str = ...,
         frames: _builtins.int = ...,
+        indicators: _abc.Iterable[Global___Indicator] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["pue", b"pue"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boundary", b"boundary", "coverage_ppm", b"coverage_ppm", "end_ms", b"end_ms", "facility_energy_ws", b"facility_energy_ws", "frames", b"frames", "it_energy_ws", b"it_energy_ws", "pue", b"pue", "revision", b"revision", "site_id", b"site_id", "start_ms", b"start_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boundary", b"boundary", "coverage_ppm", b"coverage_ppm", "end_ms", b"end_ms", "facility_energy_ws", b"facility_energy_ws", "frames", b"frames", "indicators", b"indicators", "it_energy_ws", b"it_energy_ws", "pue", b"pue", "revision", b"revision", "site_id", b"site_id", "start_ms", b"start_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
