@@ -18,6 +18,7 @@ from hexi_kit.rpc.server import RpcOptions, RpcServer
 from hexi_kit.settings import load
 
 from hexi_telemetry.api import Certificates, DoorNeeds, Quotas, TelemetryServicer
+from hexi_telemetry.domain.live import Live
 from hexi_telemetry.handlers.push import Needs, PushFrames
 from hexi_telemetry.handlers.sites import KnownSites
 from hexi_telemetry.settings import TelemetrySettings
@@ -36,7 +37,8 @@ async def run(settings: TelemetrySettings) -> int:
     producer = EventProducer(settings.kafka_bootstrap, identity, NAME, clock)
     inbox = Inbox(PostgresWindows(pool), PostgresSites(pool), known, clock)
     consumer = FrameConsumer(settings.kafka_bootstrap, identity, inbox, producer, pool)
-    needs = Needs(PostgresStreams(pool), KafkaFrameLog(producer), known, lifecycle.crash)
+    live, log = Live(), KafkaFrameLog(producer)
+    needs = Needs(PostgresStreams(pool), log, known, live, lifecycle.crash)
     push = PushFrames(needs, clock, settings.bounds)
     certificates = Certificates(identity.authority(), SystemClock())
     quotas = Quotas(SystemClock(), settings.quota)

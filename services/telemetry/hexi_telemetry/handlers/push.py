@@ -15,6 +15,7 @@ from hexi_kit.testing import faults
 from hexi_telemetry.domain.arrival import Arrival, Decided, Peer
 from hexi_telemetry.domain.check import Bounds, Site
 from hexi_telemetry.domain.decide import Circumstances, decide
+from hexi_telemetry.domain.live import Live
 from hexi_telemetry.domain.stream import Cause, Gap, Stream, StreamKey
 from hexi_telemetry.ports.streams import FrameLog, Sites, StreamStore
 
@@ -29,11 +30,12 @@ class _Held:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What stands behind the verb; `on_lost` ends the process."""
+    """What stands behind the verb; `live` hears what is accepted, `on_lost` ends the process."""
 
     store: StreamStore
     log: FrameLog
     sites: Sites
+    live: Live
     on_lost: Callable[[str, str], None]
 
 
@@ -50,7 +52,7 @@ class PushFrames:
 
     def __init__(self, needs: Needs, clock: Clock, bounds: Bounds) -> None:
         self._store, self._log, self._sites = needs.store, needs.log, needs.sites
-        self._on_lost = needs.on_lost
+        self._live, self._on_lost = needs.live, needs.on_lost
         self._clock, self._bounds = clock, bounds
         self._turns: set[asyncio.Task[Decided]] = set()
         self._held: dict[tuple[str, str], _Held] = {}
@@ -114,8 +116,15 @@ class PushFrames:
                 self._on_lost("push", repr(error))
                 raise Unavailable("the ledger is away") from error
             held.stream = decided.stream
+        self._tell_live(decided)
         _count(decided)
         return decided
+
+    def _tell_live(self, decided: Decided) -> None:
+        for arrival in decided.accepted:
+            frame = arrival.frame
+            if frame is not None:
+                self._live.hear(frame, self._sites.server_set(frame.site_id, frame.revision))
 
     async def _begin(self, key: StreamKey, before: Stream | None) -> Stream:
         """The first epoch of an agent, or the end of one it has lost."""

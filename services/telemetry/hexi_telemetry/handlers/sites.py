@@ -51,9 +51,12 @@ class KnownSites:
         known = self._known.get(site_id)
         return known.site if known is not None else None
 
-    def racks_of(self, site_id: str, revision: int, first: int, count: int) -> list[str]:
+    def server_set(self, site_id: str, revision: int) -> ServerSetFacts | None:
         known = self._known.get(site_id)
-        server_set = known.sets.get(revision) if known is not None else None
+        return known.sets.get(revision) if known is not None else None
+
+    def racks_of(self, site_id: str, revision: int, first: int, count: int) -> list[str]:
+        server_set = self.server_set(site_id, revision)
         if server_set is None:
             return []
         index = sorted(set(server_set.rack_index[first : first + count]))

@@ -9,6 +9,7 @@ from hexi.telemetry.v1 import telemetry_pb2, telemetry_service_pb2
 
 from hexi_telemetry.domain.arrival import Arrival, Decided
 from hexi_telemetry.domain.check import Site
+from hexi_telemetry.domain.facts import ServerSetFacts
 from hexi_telemetry.domain.stream import Stream, StreamKey
 
 
@@ -34,6 +35,8 @@ class Sites(Protocol):
     """What inventory says, as far as it has been heard."""
 
     def find(self, site_id: str) -> Site | None: ...
+
+    def server_set(self, site_id: str, revision: int) -> ServerSetFacts | None: ...
 
     def racks_of(self, site_id: str, revision: int, first: int, count: int) -> list[str]: ...
 
