@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """One site's standing; `fingerprints` are of the certificates whose keys may sign for it."""
+    """One site's standing; `fingerprints` are of the certificates whose keys may sign for it.
+
+    The carbon of the contracted mix is by hour of the day in Asia/Shanghai, 24 values or none.
+    """
 
     site_id: str
     is_admitted: bool
     fingerprints: frozenset[str]
+    region: str = ""
+    security_grade: int = 0
+    carbon_g_per_kwh_by_hour: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,8 @@ SELECT partition, next_offset FROM inbox WHERE topic = $1
 
 -- name: all_sites
 -- Everything heard of sites.
-SELECT site_id, is_admitted, fingerprints FROM site ORDER BY site_id
+SELECT site_id, is_admitted, fingerprints, region, security_grade, carbon_g_per_kwh_by_hour
+FROM site ORDER BY site_id
 
 -- name: newest_server_sets
 -- The newest $1 revisions of each site, oldest first.
@@ -146,9 +147,13 @@ SELECT site_id, revision, racks, rack_index FROM (
 
 -- name: save_site
 -- The record that came last holds.
-INSERT INTO site (site_id, is_admitted, fingerprints) VALUES ($1, $2, $3)
+INSERT INTO site (site_id, is_admitted, fingerprints,
+                  region, security_grade, carbon_g_per_kwh_by_hour)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (site_id) DO UPDATE
-SET is_admitted = excluded.is_admitted, fingerprints = excluded.fingerprints
+SET is_admitted = excluded.is_admitted, fingerprints = excluded.fingerprints,
+    region = excluded.region, security_grade = excluded.security_grade,
+    carbon_g_per_kwh_by_hour = excluded.carbon_g_per_kwh_by_hour
 
 -- name: save_server_set
 -- A revision never changes.

@@ -27,7 +27,14 @@ class PostgresSites:
         sets = await self._pool.fetch(SQL.newest_server_sets, REVISIONS_MAX)
         return (
             [
-                SiteFacts(row["site_id"], row["is_admitted"], frozenset(row["fingerprints"]))
+                SiteFacts(
+                    row["site_id"],
+                    row["is_admitted"],
+                    frozenset(row["fingerprints"]),
+                    row["region"],
+                    row["security_grade"],
+                    tuple(row["carbon_g_per_kwh_by_hour"]),
+                )
                 for row in sites
             ],
             [
@@ -39,7 +46,17 @@ class PostgresSites:
         )
 
     async def save_sites(self, records: Sequence[Record], sites: Sequence[SiteFacts]) -> None:
-        rows = [(one.site_id, one.is_admitted, sorted(one.fingerprints)) for one in sites]
+        rows = [
+            (
+                one.site_id,
+                one.is_admitted,
+                sorted(one.fingerprints),
+                one.region,
+                one.security_grade,
+                list(one.carbon_g_per_kwh_by_hour),
+            )
+            for one in sites
+        ]
         await self._save(SQL.save_site, rows, records)
 
     async def save_server_sets(
