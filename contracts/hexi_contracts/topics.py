@@ -8,6 +8,7 @@ from hexi.scheduler.v1 import place_pb2
 from hexi.scheduler.v1 import route_pb2
 from hexi.security.v1 import security_pb2
 from hexi.settlement.v1 import settlement_pb2
+from hexi.telemetry.v1 import measure_pb2
 from hexi.telemetry.v1 import telemetry_pb2
 
 from hexi_contracts.topic import Topic
@@ -310,6 +311,34 @@ TELEMETRY_GAP = Topic(
     consumers=("security-monitor",),
 )
 
+TELEMETRY_KEY = Topic(
+    name="telemetry.key.v1",
+    message=telemetry_pb2.SignedKeyStatement,
+    partitions=16,
+    cleanup="delete",
+    retention_ms=-1,
+    compaction_lag_ms=0,
+    message_bytes_max=1048576,
+    dead_letter="telemetry.key.v1.dlq",
+    owner="telemetry",
+    producers=("telemetry",),
+    consumers=("security-monitor",),
+)
+
+TELEMETRY_MEASURE = Topic(
+    name="telemetry.measure.v1",
+    message=measure_pb2.SiteMeasured,
+    partitions=16,
+    cleanup="compact",
+    retention_ms=-1,
+    compaction_lag_ms=0,
+    message_bytes_max=1048576,
+    dead_letter="telemetry.measure.v1.dlq",
+    owner="telemetry",
+    producers=("telemetry",),
+    consumers=("scheduler",),
+)
+
 TELEMETRY_ROLLUP = Topic(
     name="telemetry.rollup.v1",
     message=telemetry_pb2.RollupClosed,
@@ -346,6 +375,8 @@ ALL: tuple[Topic, ...] = (
     SETTLEMENT_TRANSFER,
     TELEMETRY_FRAME,
     TELEMETRY_GAP,
+    TELEMETRY_KEY,
+    TELEMETRY_MEASURE,
     TELEMETRY_ROLLUP,
 )
 BY_NAME: dict[str, Topic] = {topic.name: topic for topic in ALL}

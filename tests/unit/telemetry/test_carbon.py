@@ -1,4 +1,4 @@
-"""Carbon of an interval: goal is that hours cut it nowhere; method is properties over whole days."""
+"""Goal: hours cut an interval's carbon nowhere. Method: properties over whole days."""
 
 from __future__ import annotations
 
