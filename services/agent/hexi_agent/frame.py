@@ -66,6 +66,8 @@ def frame_bytes(head: FrameHead, sample: Sample) -> bytes:
         quality=b"" if sample.good is None or sample.good.all() else quality_bits(sample.good),
         facility_energy_ws=sample.meters.facility_ws,
         it_energy_ws=sample.meters.it_ws,
+        renewable_energy_ws=sample.meters.renewable_ws,
+        water_ml=sample.meters.water_ml,
         previous_digest=head.previous_digest,
     )
     return frame.SerializeToString(deterministic=True)

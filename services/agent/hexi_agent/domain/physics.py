@@ -26,6 +26,10 @@ DAILY_SWING_PUE_MILLI = 25
 WARMEST_HOUR = 15
 DAY_MS = 86_400_000
 ASIA_SHANGHAI_MS = 8 * 3_600_000
+# Parts of the facility's energy, so that no more meters need to outlive a restart.
+RENEWABLE_PPM = 520_000
+WATER_ML_PER_KWH = 900
+WS_PER_KWH = 3_600_000
 # A meter runs on while its agent is down, but nobody knows for longer than this at what power.
 BLIND_MS_MAX = 3_600_000
 
@@ -37,6 +41,8 @@ class Meters:
     at_ms: int = 0
     it_ws: int = 0
     facility_ws: int = 0
+    renewable_ws: int = 0
+    water_ml: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +118,13 @@ class SitePhysics:
         it_ws, self._rest_it_uws = divmod(it_uws, 1_000_000)
         facility_ws, self._rest_facility_uws = divmod(facility_uws, 1_000_000)
         # Never zero: zero means that a frame carries no meter.
+        total_ws = max(1, before.facility_ws + facility_ws)
         return Meters(
-            now_ms, max(1, before.it_ws + it_ws), max(1, before.facility_ws + facility_ws)
+            now_ms,
+            max(1, before.it_ws + it_ws),
+            total_ws,
+            max(1, total_ws * RENEWABLE_PPM // 1_000_000),
+            max(1, total_ws * WATER_ML_PER_KWH // WS_PER_KWH),
         )
 
 

@@ -69,6 +69,8 @@ class Frame:
     it_energy_ws: int
     previous_digest: bytes
     digest: bytes
+    renewable_energy_ws: int = 0
+    water_ml: int = 0
 
     @property
     def good_count(self) -> int:

@@ -17,6 +17,7 @@ SERVERS_MAX = 5_000
 FRAME_BYTES_MAX = 512 * 1024
 PERIOD_MS_MAX = 3_600_000
 VALUE_BYTES = 4
+METERS = ("facility_energy_ws", "it_energy_ws", "renewable_energy_ws", "water_ml")
 
 
 class Malformed(ValueError):
@@ -35,7 +36,7 @@ def parse_frame(data: bytes) -> Frame:
     for name in ("epoch", "sequence", "server_set_revision", "observed_at_ms"):
         value = getattr(message, name)
         _require(0 <= value <= NUMBER_MAX, f"{name}: expected below 2^63, was {value}")
-    for name in ("facility_energy_ws", "it_energy_ws"):
+    for name in METERS:
         _require(getattr(message, name) <= NUMBER_MAX, f"{name}: expected below 2^63")
     period_ms = message.period_ms
     _require(1 <= period_ms <= PERIOD_MS_MAX, f"period_ms: expected 1 to 3600000, was {period_ms}")
@@ -59,6 +60,8 @@ def parse_frame(data: bytes) -> Frame:
         message.it_energy_ws,
         message.previous_digest,
         sm3(data),
+        message.renewable_energy_ws,
+        message.water_ml,
     )
 
 
