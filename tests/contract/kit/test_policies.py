@@ -10,14 +10,14 @@ from hexi.marketplace.v1 import marketplace_service_pb2
 from hexi.scheduler.v1 import scheduler_service_pb2
 from hexi.security.v1 import security_service_pb2
 from hexi.settlement.v1 import settlement_service_pb2
-from hexi.telemetry.v1 import measure_service_pb2, telemetry_service_pb2
+from hexi.telemetry.v1 import measure_service_pb2, series_service_pb2, telemetry_service_pb2
 from hexi_kit.errors import PermissionDenied
 from hexi_kit.identity import Principal
 from hexi_kit.identity.authorize import POLICIES_DIR, Authorizer
 
 FILES = [
-    inventory_service_pb2, telemetry_service_pb2, measure_service_pb2, scheduler_service_pb2,
-    marketplace_service_pb2, settlement_service_pb2, security_service_pb2,
+    inventory_service_pb2, telemetry_service_pb2, measure_service_pb2, series_service_pb2,
+    scheduler_service_pb2, marketplace_service_pb2, settlement_service_pb2, security_service_pb2,
 ]  # fmt: skip
 CALLERS = [
     *(Principal("service", name) for name in ("marketplace", "scheduler", "telemetry")),
@@ -28,7 +28,7 @@ CALLERS = [
     Principal("operator", "1"),
     Principal("supervisor", "1"),
 ]
-READS = ("Get", "List", "Explain", "Stream", "Watch")
+READS = ("Get", "List", "Explain", "Query", "Stream", "Watch")
 
 
 def methods() -> Iterator[tuple[str, str]]:
