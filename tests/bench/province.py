@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,12 +66,16 @@ class Province:
 
 
 @asynccontextmanager
-async def running(services: Sequence[str] | None) -> AsyncIterator[Province]:
+async def running(
+    services: Sequence[str] | None, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Province]:
     """The named services on a fresh broker and database; everything is gone afterwards."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         hexi = await stack.enter_async_context(
-            LocalHexi(LocalOptions(state_dir=folder, services=services))
+            LocalHexi(
+                LocalOptions(state_dir=folder, services=services, environment=environment or {})
+            )
         )
         cast = identities.issue(folder / "pki")
         doors = Doors(hexi.addresses, cast, stack)
