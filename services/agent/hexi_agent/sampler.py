@@ -68,8 +68,7 @@ class Sampler:
         return frames
 
     def _append(self, sample: Sample, revision: int, now_ms: int) -> int:
-        if sample.meters.facility_ws:
-            self._meters = sample.meters
+        self._meters = _later(self._meters, sample.meters)
         meters = self._meters
         mark = Mark(0, now_ms, meters.it_ws, meters.facility_ws)
         try:
@@ -101,3 +100,16 @@ class Sampler:
         if now_s - self._synced_s >= SYNC_EVERY_S:
             self._line.stream.spool.sync()
             self._synced_s = now_s
+
+
+def _later(before: Meters, now: Meters) -> Meters:
+    """Each meter as it was told last; 0 tells nothing."""
+    if not now.at_ms:
+        return before
+    return Meters(
+        now.at_ms,
+        now.it_ws or before.it_ws,
+        now.facility_ws or before.facility_ws,
+        now.renewable_ws or before.renewable_ws,
+        now.water_ml or before.water_ml,
+    )

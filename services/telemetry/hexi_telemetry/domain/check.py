@@ -18,6 +18,12 @@ PLAUSIBLE: dict[Metric, tuple[float, float]] = {
     Metric.ACCELERATOR_TEMPERATURE_C: (-40.0, 150.0),
     Metric.NETWORK_RX_BYTES_PER_S: (0.0, 1e12),
     Metric.NETWORK_TX_BYTES_PER_S: (0.0, 1e12),
+    Metric.ACCELERATOR_POWER_W: (0.0, 50_000.0),
+    Metric.CPU_TEMPERATURE_C: (-40.0, 150.0),
+    Metric.OUTLET_TEMPERATURE_C: (-40.0, 100.0),
+    Metric.FAN_SPEED_RPM: (0.0, 50_000.0),
+    Metric.DISK_READ_BYTES_PER_S: (0.0, 1e12),
+    Metric.DISK_WRITE_BYTES_PER_S: (0.0, 1e12),
 }
 ROUNDING = 1e-3  # binary32 of 1.0 computed elsewhere may be a little more than 1
 
@@ -68,6 +74,9 @@ def _check_physics(frame: Frame) -> Refusal | None:
         fits = (values >= low - ROUNDING) & (values <= high + ROUNDING)
         if frame.good is not None:
             fits |= ~frame.good
+        if not fits.all() and metric is not Metric.POWER_W:
+            # A server need not have every sensor; only power is summed, and has to be there.
+            fits |= np.isnan(values)
         if not fits.all():
             return _implausible(frame, metric, values, int(np.argmin(fits)))
     return None

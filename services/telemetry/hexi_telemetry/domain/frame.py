@@ -25,6 +25,12 @@ class Metric(IntEnum):
     ACCELERATOR_TEMPERATURE_C = 6
     NETWORK_RX_BYTES_PER_S = 7
     NETWORK_TX_BYTES_PER_S = 8
+    ACCELERATOR_POWER_W = 9
+    CPU_TEMPERATURE_C = 10
+    OUTLET_TEMPERATURE_C = 11
+    FAN_SPEED_RPM = 12
+    DISK_READ_BYTES_PER_S = 13
+    DISK_WRITE_BYTES_PER_S = 14
 
 
 class Reason(IntEnum):
@@ -52,7 +58,10 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One parsed frame. `good` is None where every reading is good."""
+    """One parsed frame. `good` is None where every reading is good.
+
+    A good server may lack a reading: there its column holds what is not a number; power never.
+    """
 
     site_id: str
     agent_id: str

@@ -1,0 +1,157 @@
+"""Keeps what sources said last, and cuts it into samples of our servers once a period."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+from hexi_kit.metrics import counter
+
+from hexi_agent.domain.physics import Meters
+from hexi_agent.domain.reckoning import Floats, Seen
+from hexi_agent.mapping.cut import cut, in_range
+from hexi_agent.mapping.match import Feed, RuleBook
+from hexi_agent.mapping.meters import read_meters
+from hexi_agent.mapping.outputs import Outputs
+from hexi_agent.mapping.series import Series
+from hexi_agent.mapping.subjects import NOBODY, Subjects
+from hexi_agent.mapping.unmapped import Tally
+from hexi_agent.sources import Sample
+from hexi_agent.sources.raw import RawReading
+
+
+@dataclass(frozen=True, slots=True)
+class BoardOptions:
+    """`stale_ms` by source, else two periods: what is older says nothing about now."""
+
+    servers: int
+    period_ms: int
+    stale_ms: Mapping[str, int] = field(default_factory=dict)
+    # A part of a sum that was silent for so long is gone, not late.
+    forget_ms: int = 300_000
+    early_ms: int = 60_000
+    series_max: int = 500_000
+    subjects_max: int = 200_000
+
+    def stale_of(self, source: str) -> int:
+        return self.stale_ms.get(source, 2 * self.period_ms)
+
+
+class Board:
+    """Sources take to it from any task or thread; as a source of samples the sampler reads it.
+
+    Where two sources know the same by the same rule, the one named first counts.
+    """
+
+    def __init__(
+        self, book: RuleBook, subjects: Subjects, now_ms: Callable[[], int], options: BoardOptions
+    ) -> None:
+        self._book, self._servers_of, self._now_ms = book, subjects, now_ms
+        self._options = options
+        self._lock = Lock()
+        self._series = Series(options.series_max)
+        self._outputs = Outputs(book.rules)
+        self._subjects: dict[tuple[str, str], tuple[int, int]] = {}
+        self._sources: dict[str, int] = {name: n for n, name in enumerate(options.stale_ms)}
+        self._forget_ms = max(options.forget_ms, 3 * options.period_ms, *_thrice(options))
+        self.tally = Tally()
+
+    def take(self, readings: Sequence[RawReading]) -> None:
+        """What one source saw; whatever can not be used is counted with its reason."""
+        refused = 0
+        with self._lock:
+            latest_ms = self._now_ms() + self._options.early_ms
+            for reading in readings:
+                reason = self._take(reading, latest_ms)
+                if reason:
+                    refused += 1
+                    self.tally.refused(reading.source, reading.name, reason, reading.subject)
+        counter("agent.readings").add(len(readings) - refused, {"outcome": "mapped"})
+        counter("agent.readings").add(refused, {"outcome": "unmapped"})
+
+    def read(self, before: Meters, now_ms: int) -> Sequence[Sample]:
+        """The site at `now_ms`; a server of which nothing fresh is known is not good."""
+        with self._lock:
+            self._series.forget(now_ms - self._forget_ms)
+            if not len(self._outputs):
+                return []
+            values = self._values(now_ms)
+            columns = {metric: self._column(metric, values) for metric in self._outputs.metrics()}
+            meters = read_meters(self._book.rules, self._outputs, values, before, now_ms)
+        return cut(columns, self._options.servers, meters)
+
+    def _take(self, reading: RawReading, latest_ms: int) -> str:
+        """Why the reading is of no use; empty if it is."""
+        feeds, reason = self._book.match(reading.name, reading.labels, reading.unit)
+        if not feeds:
+            return reason
+        if math.isinf(reading.value):
+            return "not finite"
+        if reading.at_ms > latest_ms:
+            return "from the future"
+        subject, server = self._subject(reading)
+        if subject < 0:
+            return "too many subjects"
+        reasons = [self._hear(reading, subject, server, feed) for feed in feeds]
+        return "" if "" in reasons else reasons[0]
+
+    def _hear(self, reading: RawReading, subject: int, server: int, feed: Feed) -> str:
+        slot = self._series.slot(subject, feed.identity)
+        if math.isnan(reading.value):
+            # How Prometheus and a sensor that is gone say that a series ends.
+            if slot >= 0:
+                self._series.end(slot)
+            return "not a number"
+        if slot < 0:
+            reason = self._refusal(reading, server, feed)
+            if reason:
+                return reason
+            slot = self._series.add(subject, feed.identity, self._group(reading, server, feed))
+            if slot < 0:
+                return "too many series"
+        until_ms = reading.at_ms + self._options.stale_of(reading.source)
+        hear = self._series.hear_count if feed.is_counter else self._series.hear
+        return "" if hear(slot, reading.value, reading.at_ms, until_ms) else "older than the last"
+
+    def _refusal(self, reading: RawReading, server: int, feed: Feed) -> str:
+        """Why a reading that fits a rule is still nobody's."""
+        if not self._book.takes_subject(feed.rule, reading.subject):
+            return "subject: the rule asks for another"
+        if server == NOBODY and not self._book.rules[feed.rule].meter:
+            return "server unknown"
+        return ""
+
+    def _group(self, reading: RawReading, server: int, feed: Feed) -> int:
+        rule = self._book.rules[feed.rule]
+        self.tally.mapped(reading.source, reading.name, rule.metric or rule.meter, reading.subject)
+        source = self._sources.setdefault(reading.source, len(self._sources))
+        return 2 * self._outputs.number(feed.rule, source, server) + feed.below
+
+    def _subject(self, reading: RawReading) -> tuple[int, int]:
+        """Number of the subject and index of its server."""
+        key = (reading.source, reading.subject)
+        found = self._subjects.get(key)
+        if found is None:
+            if len(self._subjects) >= self._options.subjects_max:
+                return -1, NOBODY
+            found = len(self._subjects), self._servers_of.server(reading.subject)
+            self._subjects[key] = found
+        return found
+
+    def _values(self, now_ms: int) -> Floats:
+        group, value, at_ms, until_ms = self._series.columns()
+        used = at_ms > 0
+        return self._outputs.values(Seen(group[used], value[used], until_ms[used] >= now_ms))
+
+    def _column(self, metric: int, values: Floats) -> Floats:
+        column = self._outputs.of_metric(metric, values, self._options.servers)
+        column, outside = in_range(metric, column)
+        if outside:
+            counter("agent.readings").add(outside, {"outcome": "implausible"})
+        return column
+
+
+def _thrice(options: BoardOptions) -> list[int]:
+    return [3 * stale_ms for stale_ms in options.stale_ms.values()]
