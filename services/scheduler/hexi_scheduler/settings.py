@@ -12,6 +12,7 @@ import yaml
 from hexi_kit.settings import ServiceSettings
 
 from hexi_scheduler.domain.keep import HeadroomRules, KeepRules, PenaltyRules, SpareRules
+from hexi_scheduler.domain.latency import LatencyRules
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.place.conditions import ConditionRules
 from hexi_scheduler.domain.policies import Policies
@@ -104,7 +105,13 @@ def fair_rules() -> Rules:
         urgency["effective_from"],
         _keep_rules(),
         packing_rules(),
+        _latency_rules(),
     )
+
+
+def _latency_rules() -> LatencyRules:
+    said = _read("latency-2026.yaml")
+    return LatencyRules(said["fresh_s"] * 1_000, said["told_us"])
 
 
 def _keep_rules() -> KeepRules:

@@ -492,6 +492,53 @@ class RackPowerMeasured(_message.Message):
 Global___RackPowerMeasured: _TypeAlias = RackPowerMeasured  # noqa: Y015
 
 @_typing.final
+class RegionLatency(_message.Message):
+    """One way to a region, as agents of sites measured it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGION_FIELD_NUMBER: _builtins.int
+    ONE_WAY_US_FIELD_NUMBER: _builtins.int
+    MEASURED_AT_MS_FIELD_NUMBER: _builtins.int
+    region: _builtins.str
+    one_way_us: _builtins.int
+    measured_at_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        region: _builtins.str = ...,
+        one_way_us: _builtins.int = ...,
+        measured_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["measured_at_ms", b"measured_at_ms", "one_way_us", b"one_way_us", "region", b"region"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegionLatency: _TypeAlias = RegionLatency  # noqa: Y015
+
+@_typing.final
+class LatencyMeasured(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def regions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RegionLatency]: ...
+    def __init__(
+        self,
+        *,
+        regions: _abc.Iterable[Global___RegionLatency] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["regions", b"regions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LatencyMeasured: _TypeAlias = LatencyMeasured  # noqa: Y015
+
+@_typing.final
 class SiteCommand(_message.Message):
     """Value of scheduler.command.v1. Items that decide by themselves come as batches."""
 
@@ -511,6 +558,7 @@ class SiteCommand(_message.Message):
     DRAIN_FIELD_NUMBER: _builtins.int
     LOSS_FIELD_NUMBER: _builtins.int
     RACK_POWER_FIELD_NUMBER: _builtins.int
+    LATENCY_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     recorded_at_ms: _builtins.int
     @_builtins.property
@@ -537,6 +585,8 @@ class SiteCommand(_message.Message):
     def loss(self) -> Global___SiteLossDeclared: ...
     @_builtins.property
     def rack_power(self) -> Global___RackPowerMeasured: ...
+    @_builtins.property
+    def latency(self) -> Global___LatencyMeasured: ...
     def __init__(
         self,
         *,
@@ -554,12 +604,13 @@ class SiteCommand(_message.Message):
         drain: Global___DrainRequested | None = ...,
         loss: Global___SiteLossDeclared | None = ...,
         rack_power: Global___RackPowerMeasured | None = ...,
+        latency: Global___LatencyMeasured | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "drain", b"drain", "item", b"item", "loss", b"loss", "place", b"place", "quarantine", b"quarantine", "rack_power", b"rack_power", "release", b"release", "reserve", b"reserve", "runs", b"runs", "server_set", b"server_set", "site", b"site", "tick", b"tick"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "drain", b"drain", "item", b"item", "latency", b"latency", "loss", b"loss", "place", b"place", "quarantine", b"quarantine", "rack_power", b"rack_power", "release", b"release", "reserve", b"reserve", "runs", b"runs", "server_set", b"server_set", "site", b"site", "tick", b"tick"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "drain", b"drain", "item", b"item", "loss", b"loss", "place", b"place", "quarantine", b"quarantine", "rack_power", b"rack_power", "recorded_at_ms", b"recorded_at_ms", "release", b"release", "reserve", b"reserve", "runs", b"runs", "server_set", b"server_set", "site", b"site", "site_id", b"site_id", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "drain", b"drain", "item", b"item", "latency", b"latency", "loss", b"loss", "place", b"place", "quarantine", b"quarantine", "rack_power", b"rack_power", "recorded_at_ms", b"recorded_at_ms", "release", b"release", "reserve", b"reserve", "runs", b"runs", "server_set", b"server_set", "site", b"site", "site_id", b"site_id", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["place", "release", "runs", "condition", "quarantine", "reserve", "tick", "server_set", "site", "drain", "loss", "rack_power"]  # noqa: Y015
+    _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["place", "release", "runs", "condition", "quarantine", "reserve", "tick", "server_set", "site", "drain", "loss", "rack_power", "latency"]  # noqa: Y015
     _WhichOneofArgType_item: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_item) -> _WhichOneofReturnType_item | None: ...
 
@@ -1026,6 +1077,32 @@ class RackPowerRecord(_message.Message):
 Global___RackPowerRecord: _TypeAlias = RackPowerRecord  # noqa: Y015
 
 @_typing.final
+class LatencyRecord(_message.Message):
+    """The newest latency of every region that was measured lately. Under `<site>/latency`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAUSE_FIELD_NUMBER: _builtins.int
+    MEASURED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cause(self) -> _common_pb2.Cause: ...
+    @_builtins.property
+    def measured(self) -> Global___LatencyMeasured: ...
+    def __init__(
+        self,
+        *,
+        cause: _common_pb2.Cause | None = ...,
+        measured: Global___LatencyMeasured | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "measured", b"measured"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "measured", b"measured"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LatencyRecord: _TypeAlias = LatencyRecord  # noqa: Y015
+
+@_typing.final
 class ServerFailures(_message.Message):
     """How often work failed to start on a server lately, and until when it is out for that."""
 
@@ -1243,6 +1320,7 @@ class PlaceJournal(_message.Message):
     LOSS_FIELD_NUMBER: _builtins.int
     RACK_POWER_FIELD_NUMBER: _builtins.int
     FAILURES_FIELD_NUMBER: _builtins.int
+    LATENCY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def placement(self) -> Global___PlacementRecord: ...
     @_builtins.property
@@ -1267,6 +1345,8 @@ class PlaceJournal(_message.Message):
     def rack_power(self) -> Global___RackPowerRecord: ...
     @_builtins.property
     def failures(self) -> Global___FailuresRecord: ...
+    @_builtins.property
+    def latency(self) -> Global___LatencyRecord: ...
     def __init__(
         self,
         *,
@@ -1282,12 +1362,13 @@ class PlaceJournal(_message.Message):
         loss: Global___SiteLossRecord | None = ...,
         rack_power: Global___RackPowerRecord | None = ...,
         failures: Global___FailuresRecord | None = ...,
+        latency: Global___LatencyRecord | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "condition", b"condition", "drain", b"drain", "failures", b"failures", "item", b"item", "loss", b"loss", "mix", b"mix", "placement", b"placement", "preemption", b"preemption", "rack_power", b"rack_power", "reservation", b"reservation", "server_set", b"server_set", "site", b"site"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "condition", b"condition", "drain", b"drain", "failures", b"failures", "item", b"item", "latency", b"latency", "loss", b"loss", "mix", b"mix", "placement", b"placement", "preemption", b"preemption", "rack_power", b"rack_power", "reservation", b"reservation", "server_set", b"server_set", "site", b"site"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "condition", b"condition", "drain", b"drain", "failures", b"failures", "item", b"item", "loss", b"loss", "mix", b"mix", "placement", b"placement", "preemption", b"preemption", "rack_power", b"rack_power", "reservation", b"reservation", "server_set", b"server_set", "site", b"site"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "condition", b"condition", "drain", b"drain", "failures", b"failures", "item", b"item", "latency", b"latency", "loss", b"loss", "mix", b"mix", "placement", b"placement", "preemption", b"preemption", "rack_power", b"rack_power", "reservation", b"reservation", "server_set", b"server_set", "site", b"site"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["placement", "condition", "reservation", "clock", "server_set", "site", "mix", "preemption", "drain", "loss", "rack_power", "failures"]  # noqa: Y015
+    _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["placement", "condition", "reservation", "clock", "server_set", "site", "mix", "preemption", "drain", "loss", "rack_power", "failures", "latency"]  # noqa: Y015
     _WhichOneofArgType_item: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_item) -> _WhichOneofReturnType_item | None: ...
 

@@ -438,6 +438,7 @@ class SiteState(_message.Message):
     CLAIMS_FREE_FIELD_NUMBER: _builtins.int
     SPARE_FIELD_NUMBER: _builtins.int
     LOST_AT_MS_FIELD_NUMBER: _builtins.int
+    LATENCY_MEASURED_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     server_set_revision: _builtins.int
     admitted: _builtins.bool
@@ -486,6 +487,10 @@ class SiteState(_message.Message):
     def backfill(self) -> _containers.RepeatedCompositeFieldContainer[Global___Backfill]: ...
     @_builtins.property
     def spare(self) -> _containers.RepeatedCompositeFieldContainer[Global___SpareCapacity]: ...
+    @_builtins.property
+    def latency_measured(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Regions of latency_us that were measured; the others are as registered."""
+
     def __init__(
         self,
         *,
@@ -515,10 +520,11 @@ class SiteState(_message.Message):
         claims_free: _builtins.int = ...,
         spare: _abc.Iterable[Global___SpareCapacity] | None = ...,
         lost_at_ms: _builtins.int = ...,
+        latency_measured: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "backfill", b"backfill", "carbon_g_per_kwh", b"carbon_g_per_kwh", "carbon_g_per_kwh_by_hour", b"carbon_g_per_kwh_by_hour", "claims_free", b"claims_free", "classes", b"classes", "executor_classes", b"executor_classes", "executors", b"executors", "failure_ppm", b"failure_ppm", "hub", b"hub", "latency_us", b"latency_us", "leases", b"leases", "lost_at_ms", b"lost_at_ms", "position", b"position", "preemptible", b"preemptible", "pue_milli", b"pue_milli", "pue_milli_by_hour", b"pue_milli_by_hour", "region", b"region", "revision", b"revision", "security_grade", b"security_grade", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "spare", b"spare", "state_owned_cloud", b"state_owned_cloud", "total", b"total", "uses", b"uses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "backfill", b"backfill", "carbon_g_per_kwh", b"carbon_g_per_kwh", "carbon_g_per_kwh_by_hour", b"carbon_g_per_kwh_by_hour", "claims_free", b"claims_free", "classes", b"classes", "executor_classes", b"executor_classes", "executors", b"executors", "failure_ppm", b"failure_ppm", "hub", b"hub", "latency_measured", b"latency_measured", "latency_us", b"latency_us", "leases", b"leases", "lost_at_ms", b"lost_at_ms", "position", b"position", "preemptible", b"preemptible", "pue_milli", b"pue_milli", "pue_milli_by_hour", b"pue_milli_by_hour", "region", b"region", "revision", b"revision", "security_grade", b"security_grade", "server_set_revision", b"server_set_revision", "site_id", b"site_id", "spare", b"spare", "state_owned_cloud", b"state_owned_cloud", "total", b"total", "uses", b"uses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -54,6 +54,7 @@ class SiteStanding(NamedTuple):
     position: Position | None = None
     hub: str = ""
     failure_ppm: int = 0
+    latency_measured: tuple[str, ...] = ()  # regions; the others are as registered
 
     @property
     def place(self) -> Place:

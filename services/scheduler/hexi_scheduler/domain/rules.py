@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hexi_scheduler.domain.keep import KeepRules
+from hexi_scheduler.domain.latency import LatencyRules
 from hexi_scheduler.domain.packing.rules import NO_LEARNING, PackingRules
 from hexi_scheduler.domain.priority import Priorities
 from hexi_scheduler.domain.tenants import Tenants
@@ -39,6 +40,7 @@ class Rules(NamedTuple):
     effective_from: str = ""
     keep: KeepRules = KeepRules()
     packing: PackingRules = NO_LEARNING
+    latency: LatencyRules = LatencyRules()
 
     def rank(self, workload: Workload) -> int:
         """The rank of its class; no higher than its tenant may ask."""

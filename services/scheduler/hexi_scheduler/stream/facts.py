@@ -6,6 +6,7 @@ from hexi.inventory.v1 import inventory_pb2
 from hexi.marketplace.v1 import marketplace_pb2
 from hexi.scheduler.v1 import place_pb2
 from hexi.security.v1 import security_pb2
+from hexi.telemetry.v1 import measure_pb2
 from hexi_contracts import topics
 from hexi_kit import ids
 from hexi_kit.clock import Clock
@@ -15,6 +16,7 @@ from hexi_kit.kafka.ports import Publisher
 from hexi_kit.kafka.record import Outgoing, Record
 
 from hexi_scheduler.wire.facts import server_set
+from hexi_scheduler.wire.latency import said_by_measures
 from hexi_scheduler.wire.place_commands import (
     said_by_inventory,
     said_by_market,
@@ -28,6 +30,7 @@ HEARD = {
         topics.INVENTORY_SERVER_SET,
         topics.SECURITY_DIRECTIVE,
         topics.MARKETPLACE_LEASE,
+        topics.TELEMETRY_MEASURE,
     )
 }
 
@@ -63,13 +66,16 @@ def _command(
     message: inventory_pb2.SiteRecorded
     | inventory_pb2.ServerSet
     | security_pb2.DirectiveIssued
-    | marketplace_pb2.LeaseGranted,
+    | marketplace_pb2.LeaseGranted
+    | measure_pb2.SiteMeasured,
     now_ms: int,
 ) -> place_pb2.SiteCommand:
     if isinstance(message, security_pb2.DirectiveIssued):
         said = said_by_security(message, now_ms)
     elif isinstance(message, marketplace_pb2.LeaseGranted):
         said = said_by_market(message, now_ms)
+    elif isinstance(message, measure_pb2.SiteMeasured):
+        said = said_by_measures(message, now_ms)
     else:
         if isinstance(message, inventory_pb2.ServerSet):
             server_set(message)  # what PLACE could not read is refused here

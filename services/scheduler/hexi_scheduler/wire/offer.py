@@ -36,6 +36,7 @@ def _offer(body: bytes) -> SiteOffer:
         _position(message),
         message.hub,
         message.failure_ppm,
+        tuple(message.latency_measured),
     )
     classes = [_class(c) for c in (*message.classes, *message.executor_classes)]
     leases = tuple(
@@ -74,6 +75,7 @@ def site_state(offered: SiteOffer) -> route_pb2.SiteState:
         position=_position_message(standing.position),
         hub=standing.hub,
         failure_ppm=standing.failure_ppm,
+        latency_measured=standing.latency_measured,
         spare=[route_pb2.SpareCapacity(class_id=c, units=n) for c, n in offered.spare],
         lost_at_ms=offered.lost_at_ms,
         classes=[_class_message(c) for c in offered.classes if c.executor == FLEET],

@@ -23,6 +23,7 @@ from hexi_scheduler.domain.place.place_commands import (
 from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
 from hexi_scheduler.wire.closures import CLOSURES, closure_command, said_of_closure
 from hexi_scheduler.wire.facts import server_set, site_facts
+from hexi_scheduler.wire.latency import measure_latency
 from hexi_scheduler.wire.workload import WorkloadReader
 
 CONDITIONS = {condition.value: condition for condition in Condition}
@@ -78,6 +79,8 @@ def _closing(message: place_pb2.SiteCommand, kind: str | None) -> PlaceCommand:
         directive = message.quarantine
         closed = Quarantine(directive.directive_id, tuple(sorted(directive.racks)))
         return DirectQuarantine(closed, directive.active, directive.reason)
+    if kind == "latency":
+        return measure_latency(message.latency)
     raise Poison("expected a site command, was an empty or unknown item")
 
 

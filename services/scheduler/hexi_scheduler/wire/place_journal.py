@@ -8,6 +8,7 @@ from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import place_pb2
 
 from hexi_scheduler.domain.facts import Condition, Quarantine, ServerSet, SiteFacts
+from hexi_scheduler.domain.latency import LatencyMeasured
 from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.place.place_events import (
     ClockMoved,
@@ -20,6 +21,7 @@ from hexi_scheduler.domain.place.place_events import (
 from hexi_scheduler.domain.placement import Placement
 from hexi_scheduler.wire.closures import closure_event, closure_record
 from hexi_scheduler.wire.facts import server_set, site_facts
+from hexi_scheduler.wire.latency import latency_measured, latency_record
 from hexi_scheduler.wire.mix import mix, mix_record
 from hexi_scheduler.wire.place_commands import reservation
 from hexi_scheduler.wire.placement import placement, placement_bytes
@@ -70,6 +72,8 @@ def entry(value: bytes, reader: WorkloadReader) -> tuple[PlaceEvent, int] | None
         return server_set(journal.server_set.server_set), journal.server_set.cause.offset
     if kind == "site":
         return site_facts(journal.site.site), journal.site.cause.offset
+    if kind == "latency":
+        return latency_measured(journal.latency), journal.latency.cause.offset
     return closure_event(journal)
 
 
@@ -89,6 +93,8 @@ def _other(event: PlaceEvent, cause: common_pb2.Cause) -> tuple[str, bytes]:
         return "clock", nested(4, clock.SerializeToString())
     if isinstance(event, PreemptionCounted):
         return "preemption", nested(8, _preemption_record(event, cause).SerializeToString())
+    if isinstance(event, LatencyMeasured):
+        return "latency", latency_record(event, cause)
     if isinstance(event, MixLearned):
         return "mix", nested(7, mix_record(event, cause).SerializeToString())
     if isinstance(event, ReservationChanged):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation, ServerSet, SiteFacts
+from hexi_scheduler.domain.latency import MeasureLatency
 from hexi_scheduler.domain.place.closure_commands import DeclareLoss, DirectDrain, MeasureRacks
 from hexi_scheduler.domain.place.run_report import ReportRuns
 from hexi_scheduler.domain.workload import Workload
@@ -68,6 +69,7 @@ PlaceCommand = (
     | DirectDrain
     | DeclareLoss
     | MeasureRacks
+    | MeasureLatency
     | Tick
     | ServerSet
     | SiteFacts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation, ServerSet, SiteFacts
+from hexi_scheduler.domain.latency import LatencyMeasured
 from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.place.closure_events import (
     DrainChanged,
@@ -65,6 +66,7 @@ PlaceEvent = (
     | SiteLossChanged
     | RackPowerMeasured
     | FailuresCounted
+    | LatencyMeasured
     | MixLearned
     | ServerSet
     | SiteFacts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hexi_scheduler.domain.facts import Condition, Quarantine, Reservation, ServerSet, SiteFacts
+from hexi_scheduler.domain.latency import LatencyMeasured
 from hexi_scheduler.domain.owed import SLOT_MS, Owed, owed_by, windows
 from hexi_scheduler.domain.packing.mix import Arrivals, MixLearned
 from hexi_scheduler.domain.place.capacity import Capacity
@@ -59,6 +60,7 @@ class Site:
         self.mix: MixLearned | None = None
         self.arrivals = Arrivals()
         self.keeping = Keeping()
+        self.latency = LatencyMeasured(())
         self.now_ms = 0
         self.billed_until_ms = 0
         self._tiers: dict[
@@ -94,6 +96,8 @@ class Site:
             self.facts = event
             self._choices.clear()
             self._tiers.clear()
+        elif isinstance(event, LatencyMeasured):
+            self.latency = event
         else:
             self.keeping.apply(event)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
+from hexi_scheduler.domain.place.latency import latencies_us
 from hexi_scheduler.domain.place.lending import lent_pools
 from hexi_scheduler.domain.place.site import Site, held_units
 from hexi_scheduler.domain.place.site_fair import fair_offer_of
@@ -17,6 +18,7 @@ def offer_of(site: Site, rules: Rules = NO_RULES) -> SiteOffer | None:
     facts, server_set = site.facts, site.server_set
     if facts is None or server_set is None:
         return None
+    latencies, measured = latencies_us(site, rules.latency)
     keeping = site.keeping
     spare = keeping.spare(rules.keep.spare)
     return SiteOffer(
@@ -29,12 +31,13 @@ def offer_of(site: Site, rules: Rules = NO_RULES) -> SiteOffer | None:
             facts.state_owned_cloud,
             facts.pue_milli,
             facts.carbon_g_per_kwh,
-            facts.latencies_us,
+            latencies,
             facts.pue_milli_by_hour,
             facts.carbon_g_per_kwh_by_hour,
             facts.position,
             facts.hub,
             site.failures.ppm,
+            tuple(measured),
         ),
         tuple(_class_offers(site, spare, rules)),
         _lease_offers(site),

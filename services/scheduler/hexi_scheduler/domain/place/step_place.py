@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from hexi_scheduler.domain.facts import JUDGED, Reservation, ServerSet, SiteFacts
+from hexi_scheduler.domain.latency import MeasureLatency
 from hexi_scheduler.domain.owed import CANCELLED
 from hexi_scheduler.domain.packing.learn import learn, learn_before_forgetting
 from hexi_scheduler.domain.place.answers import declined, placed
@@ -13,6 +14,7 @@ from hexi_scheduler.domain.place.claims import claim, review, seek, serve
 from hexi_scheduler.domain.place.closing import close_drained, close_for_maintenance, drain
 from hexi_scheduler.domain.place.closure_commands import DeclareLoss, DirectDrain, MeasureRacks
 from hexi_scheduler.domain.place.eviction import evicted
+from hexi_scheduler.domain.place.latency import hear
 from hexi_scheduler.domain.place.penalty import clear, count_failure
 from hexi_scheduler.domain.place.place_commands import (
     ChangeCondition,
@@ -52,6 +54,7 @@ SiteCommand = (
     | DirectDrain
     | DeclareLoss
     | MeasureRacks
+    | MeasureLatency
 )
 
 OUTPUT_BYTES_MAX = 64 * 1024
@@ -119,6 +122,8 @@ def _decide_site(
         yield from drain(site, command, at_ms)
     elif isinstance(command, DeclareLoss):
         yield from declare(site, command)
+    elif isinstance(command, MeasureLatency):
+        yield from hear(site, command, rules.latency)
     else:
         yield from measure(site, command)
 
