@@ -16,6 +16,7 @@ from hexi_agent.sources.host import HostSource
 from hexi_agent.spool import SpoolLimits
 from hexi_agent.spool.line import Line
 from hexi_kit.identity import Principal
+from hexi_kit.keys import Algorithm, PublicKey
 from hexi_kit.testing.clock import ManualClock
 from hexi_kit.testing.pki import Pki
 from hexi_telemetry.domain.check import Bounds, Site, check_content
@@ -51,8 +52,9 @@ class Agent:
 
     def authenticator(self) -> Authenticator:
         key = x509.load_pem_x509_certificate(self.signer.certificate).public_key()
-        name = StreamKey(*self.line.stream.name)
-        return Authenticator(name, key, self.signer.key_id, frozenset({self.signer.key_id}))
+        name, key_id = StreamKey(*self.line.stream.name), self.signer.key_id
+        certificate = PublicKey(Algorithm.ECDSA_P256_SHA256, key, key_id)
+        return Authenticator(name, certificate, frozenset({key_id}))
 
 
 @pytest.fixture

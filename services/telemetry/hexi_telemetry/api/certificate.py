@@ -1,8 +1,6 @@
-"""Checks the certificate an agent shows for its frames: ours, in date, and of this very agent."""
+"""Checks the certificate an agent shows for its keys: ours, in date, and of this very agent."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -12,17 +10,10 @@ from hexi_kit.clock import Clock
 from hexi_kit.errors import InvalidArgument, PermissionDenied, Unauthenticated, Violation
 from hexi_kit.identity import Principal
 from hexi_kit.identity.certificate import read_certificate
+from hexi_kit.keys import Algorithm, PublicKey
 
 OWN_KEY = "telemetry-own-key"
 PEM_BYTES_MAX = 16 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class FrameKey:
-    """The key frames must be signed with, and its name."""
-
-    key: ec.EllipticCurvePublicKey
-    key_id: str
 
 
 class Certificates:
@@ -32,9 +23,12 @@ class Certificates:
         self._authority = x509.load_pem_x509_certificate(authority_pem)
         self._clock = real_clock
 
-    def require(self, pem: bytes, principal: Principal) -> FrameKey:
+    def require(
+        self, pem: bytes, principal: Principal, where: str = "hello.certificate"
+    ) -> PublicKey:
+        """Its key, named by the certificate's fingerprint."""
         if len(pem) > PEM_BYTES_MAX:
-            raise _bad(f"expected at most {PEM_BYTES_MAX} bytes, was {len(pem)}")
+            raise _bad(where, f"expected at most {PEM_BYTES_MAX} bytes, was {len(pem)}")
         try:
             certificate = x509.load_pem_x509_certificate(pem)
             certificate.verify_directly_issued_by(self._authority)
@@ -42,19 +36,20 @@ class Certificates:
         except InvalidSignature as error:
             raise PermissionDenied(OWN_KEY, "the certificate is of another authority") from error
         except (ValueError, TypeError) as error:
-            raise _bad("expected a PEM certificate of our authority") from error
+            raise _bad(where, "expected a PEM certificate of our authority") from error
         try:
             named = read_certificate(certificate)
         except Unauthenticated as error:
-            raise _bad(error.reason) from error
+            raise _bad(where, error.reason) from error
         if named.principal != principal:
             reason = f"expected the certificate of {principal}, was of {named.principal}"
             raise PermissionDenied(OWN_KEY, reason)
         named.require_valid(self._clock.now_ms())
         if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise _bad("expected an elliptic curve key")
-        return FrameKey(key, certificate.fingerprint(hashes.SHA256()).hex())
+            raise _bad(where, "expected an elliptic curve key")
+        name = certificate.fingerprint(hashes.SHA256()).hex()
+        return PublicKey(Algorithm.ECDSA_P256_SHA256, key, name)
 
 
-def _bad(reason: str) -> InvalidArgument:
-    return InvalidArgument([Violation("hello.certificate", reason)])
+def _bad(where: str, reason: str) -> InvalidArgument:
+    return InvalidArgument([Violation(where, reason)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import grpc
@@ -13,17 +14,20 @@ from hexi.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceService
 from hexi_kit.errors import InvalidArgument, PermissionDenied, Violation
 from hexi_kit.rpc.context import current_principal
 from hexi_kit.rpc.validate import Violations
+from hexi_kit.signing import sm3
 
 from hexi_telemetry.api.batches import Batches
-from hexi_telemetry.api.certificate import Certificates
+from hexi_telemetry.api.certificate import OWN_KEY, Certificates
 from hexi_telemetry.api.paging import page_size, read_token, token
 from hexi_telemetry.api.quota import Quotas
 from hexi_telemetry.domain.arrival import Peer
+from hexi_telemetry.domain.frame import Reason
 from hexi_telemetry.domain.stream import NUMBER_MAX, StreamKey
 from hexi_telemetry.handlers.push import PushFrames
 from hexi_telemetry.ports.streams import Reads, Sites
 from hexi_telemetry.wire.arrivals import Authenticator
 from hexi_telemetry.wire.events import refused_message
+from hexi_telemetry.wire.keys import read_statement
 
 OWN_SITE = "telemetry-own-site"
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -60,21 +64,46 @@ class TelemetryServicer(TelemetryServiceServicer):
                 next_sequence=opened.next_sequence, server_set_revision=opened.revision
             )
             yield pb.PushFramesResponse(resume=resume)
-            async with Batches(_frames(requests)) as batches:
+            authenticator.learn(opened.keys)
+            async with Batches(_items(requests)) as batches:
                 async for batch in batches:
-                    yield await self._decide(peer, authenticator, batch)
+                    for is_key, items in groupby(batch, _is_key):
+                        if is_key:
+                            for item in items:
+                                await self._learn(peer, authenticator, item.key)
+                        else:
+                            frames = [item.frame for item in items]
+                            yield await self._decide(peer, authenticator, frames)
 
     def _greet(self, key: StreamKey, hello: pb.Hello) -> tuple[Peer, Authenticator]:
         principal = current_principal()
         if (principal.scope, principal.name) != (key.site_id, key.agent_id):
             reason = f"{principal} may not push for {key.site_id}/{key.agent_id}"
             raise PermissionDenied(OWN_SITE, reason)
-        frame_key = self._needs.certificates.require(hello.certificate, principal)
+        certificate = self._needs.certificates.require(hello.certificate, principal)
         site = self._needs.sites.find(key.site_id)
         bound = site.fingerprints if site is not None else frozenset()
-        authenticator = Authenticator(key, frame_key.key, frame_key.key_id, bound)
+        authenticator = Authenticator(key, certificate, bound)
         source = f"{key.site_id}/{key.agent_id}"
         return Peer(key, principal.uri, source, 1), authenticator
+
+    async def _learn(
+        self, peer: Peer, authenticator: Authenticator, signed: telemetry_pb2.SignedKeyStatement
+    ) -> None:
+        """A stated key signs from here on, or the stream ends with the reason why it does not."""
+        self._needs.quotas.take(peer.stream.site_id, 1)
+        principal = current_principal()
+        certificate = self._needs.certificates.require(
+            signed.certificate, principal, "key.certificate"
+        )
+        stated = read_statement(signed, peer.stream, certificate)
+        decided = await self._needs.push.state_key(peer, stated, sm3(signed.statement))
+        for refused in decided.refused:
+            reason, detail = refused.refusal
+            if reason is Reason.MALFORMED:
+                raise InvalidArgument([Violation("key.statement", detail)])
+            raise PermissionDenied(OWN_KEY, f"{reason.name}: {detail}")
+        authenticator.learn(decided.stream.keys)
 
     async def _decide(
         self,
@@ -148,10 +177,14 @@ async def _hello(requests: AsyncIterator[pb.PushFramesRequest]) -> pb.Hello:
     return hello
 
 
-async def _frames(
+async def _items(
     requests: AsyncIterator[pb.PushFramesRequest],
-) -> AsyncIterator[telemetry_pb2.SignedFrame]:
+) -> AsyncIterator[pb.PushFramesRequest]:
     async for request in requests:
-        if request.WhichOneof("item") != "frame":
-            raise InvalidArgument([Violation("item", "expected a frame after hello")])
-        yield request.frame
+        if request.WhichOneof("item") not in ("frame", "key"):
+            raise InvalidArgument([Violation("item", "expected a frame or a key after hello")])
+        yield request
+
+
+def _is_key(request: pb.PushFramesRequest) -> bool:
+    return request.HasField("key")

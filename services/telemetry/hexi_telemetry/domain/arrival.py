@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hexi_telemetry.domain.frame import Frame, Reason, Refusal
+from hexi_telemetry.domain.keys import Statement
 from hexi_telemetry.domain.stream import Gap, Stream, StreamKey
 
 # Honest agents meet the other reasons too: a wrong clock or an old revision is no attack.
@@ -26,7 +27,8 @@ SMELLS = frozenset(
 class Arrival:
     """One pushed message. With `unproven` nothing in it may be believed, not even its number.
 
-    `payload` is what goes on the log: the signed frame as it came.
+    `payload` is what goes on the log: the signed frame as it came. `key_id` names the key whose
+    signature fits; whether it is the key of this number is decided with the stream.
     """
 
     payload: bytes
@@ -34,6 +36,7 @@ class Arrival:
     frame: Frame | None
     unproven: Refusal | None = None
     claimed_sequence: int = 0
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +81,4 @@ class Decided:
     gaps: list[tuple[StreamKey, Gap]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     suspicions: list[Suspicion] = field(default_factory=list)
+    stated: Statement | None = None

@@ -15,7 +15,8 @@ from hexi_telemetry.domain.arrival import (
 )
 from hexi_telemetry.domain.check import Bounds, Site, check_content
 from hexi_telemetry.domain.frame import Frame, Reason, Refusal
-from hexi_telemetry.domain.stream import NUMBER_MAX, Place, Stream
+from hexi_telemetry.domain.keys import KeyRing, StatedKey, Statement
+from hexi_telemetry.domain.stream import NUMBER_MAX, RECENT_MAX, Place, Stream
 
 RacksOf = Callable[[int, int, int], list[str]]
 
@@ -44,7 +45,7 @@ def decide(stream: Stream, arrivals: Iterable[Arrival], around: Circumstances) -
 
 def _decide_one(decided: Decided, arrival: Arrival, around: Circumstances) -> None:
     frame = arrival.frame
-    refusal = arrival.unproven
+    refusal = arrival.unproven or _not_its_key(decided, arrival, around)
     if frame is None or refusal is not None:
         # The number of a frame nobody signed is a claim: deciding it would let a forger
         # take the number away from the honest frame.
@@ -53,7 +54,8 @@ def _decide_one(decided: Decided, arrival: Arrival, around: Circumstances) -> No
             # Whoever signed it: the very bytes have been here before.
             detail = f"sequence {frame.sequence} is decided already"
             refusal = Refusal(Reason.REPLAYED, detail)
-        decided.stream.dispute(arrival.claimed_sequence)
+        claimed = arrival.claimed_sequence if frame is None else frame.sequence
+        decided.stream.dispute(claimed)
         _refuse(decided, arrival, refusal, around)
         return
     stream = decided.stream
@@ -80,6 +82,40 @@ def _decide_one(decided: Decided, arrival: Arrival, around: Circumstances) -> No
                 decided.accepted.append(arrival)
             else:
                 _refuse(decided, arrival, refusal, around)
+
+
+def decide_key(
+    stream: Stream, stated: Statement | Refusal, digest: bytes, around: Circumstances
+) -> Decided:
+    """A key that joins the stream's, or a refusal the security monitor may hear of."""
+    decided = Decided(stream.copy(), stream.decided_through)
+    ring = stated if isinstance(stated, Refusal) else _joined(stream, stated.key, around)
+    if isinstance(ring, Refusal):
+        _refuse(decided, Arrival(b"", digest, None), ring, around)
+    elif ring != stream.keys:
+        assert isinstance(stated, Statement)
+        decided.stream.keys, decided.stated = ring, stated
+    return decided
+
+
+def _joined(stream: Stream, key: StatedKey, around: Circumstances) -> KeyRing | Refusal:
+    early_ms = key.stated_at_ms - around.now_ms
+    if early_ms > around.bounds.early_ms:
+        return Refusal(Reason.CLOCK, f"stated key: it was stated {early_ms} ms from now")
+    bound = around.site.fingerprints
+    if bound and key.certificate_id not in bound:
+        detail = f"certificate {key.certificate_id} is not bound to the site"
+        return Refusal(Reason.SIGNATURE, f"stated key: {detail}")
+    ring = stream.keys.add(key, stream.decided_through)
+    return ring.since(stream.decided_through - RECENT_MAX) if isinstance(ring, KeyRing) else ring
+
+
+def _not_its_key(decided: Decided, arrival: Arrival, around: Circumstances) -> Refusal | None:
+    frame = arrival.frame
+    if frame is None:
+        return None
+    keys, bound = decided.stream.keys, around.site.fingerprints
+    return keys.refuses(frame.sequence, arrival.key_id, bound)
 
 
 def _settle(decided: Decided, frame: Frame, refusal: Refusal | None) -> None:

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from hexi_telemetry.domain.frame import Frame, Reason, Refusal
+from hexi_telemetry.domain.keys import KeyRing
 
 RECENT_MAX = 1_024
 NUMBER_MAX = 2**63 - 1
@@ -69,6 +70,7 @@ class Stream:
     ahead: dict[int, bytes] = field(default_factory=dict)
     recent: OrderedDict[int, bytes] = field(default_factory=OrderedDict)
     disputed: set[int] = field(default_factory=set)
+    keys: KeyRing = field(default_factory=KeyRing)
 
     def copy(self) -> Stream:
         return replace(

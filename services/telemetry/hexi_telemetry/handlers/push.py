@@ -14,10 +14,14 @@ from hexi_kit.testing import faults
 
 from hexi_telemetry.domain.arrival import Arrival, Decided, Peer
 from hexi_telemetry.domain.check import Bounds, Site
-from hexi_telemetry.domain.decide import Circumstances, decide
+from hexi_telemetry.domain.decide import Circumstances, decide, decide_key
+from hexi_telemetry.domain.frame import Refusal
+from hexi_telemetry.domain.keys import KeyRing, Statement
 from hexi_telemetry.domain.live import Live
 from hexi_telemetry.domain.stream import Cause, Gap, Stream, StreamKey
 from hexi_telemetry.ports.streams import FrameLog, Sites, StreamStore
+
+Decision = Callable[[Stream, Circumstances], Decided]
 
 
 @dataclass(slots=True)
@@ -45,6 +49,7 @@ class Opened:
 
     next_sequence: int
     revision: int
+    keys: KeyRing
 
 
 class PushFrames:
@@ -75,17 +80,26 @@ class PushFrames:
             if stream.fold_ahead():
                 await self._store.commit(Decided(stream, was), self._clock.now_ms())
             held.stream = stream
-            return Opened(stream.decided_through + 1, site.newest_revision)
+            return Opened(stream.decided_through + 1, site.newest_revision, stream.keys)
 
     async def push(self, peer: Peer, arrivals: Sequence[Arrival]) -> Decided:
         """Decide a batch, to its end even when the connection breaks meanwhile."""
         await self._hear_of_revisions(peer.stream.site_id, arrivals)
-        turn = asyncio.create_task(self._turn(peer, arrivals), name="push turn")
+        return await self._whole(peer, lambda stream, around: decide(stream, arrivals, around))
+
+    async def state_key(self, peer: Peer, stated: Statement | Refusal, digest: bytes) -> Decided:
+        """Take a key into the stream's, or tell of one that may not join."""
+        return await self._whole(
+            peer, lambda stream, around: decide_key(stream, stated, digest, around)
+        )
+
+    async def _whole(self, peer: Peer, decision: Decision) -> Decided:
+        turn = asyncio.create_task(self._turn(peer, decision), name="push turn")
         self._turns.add(turn)
         turn.add_done_callback(self._turns.discard)
         return await asyncio.shield(turn)
 
-    async def _turn(self, peer: Peer, arrivals: Sequence[Arrival]) -> Decided:
+    async def _turn(self, peer: Peer, decision: Decision) -> Decided:
         """The order below is the promise:
 
         1. log      a crash after it: the ledger finds the frames there and never doubles them
@@ -102,7 +116,7 @@ class PushFrames:
             now_ms = self._clock.now_ms()
             racks = partial(self._sites.racks_of, key.site_id)
             around = Circumstances(peer, site, self._bounds, now_ms, racks)
-            decided = decide(stream, arrivals, around)
+            decided = decision(stream, around)
             try:
                 faults.point("telemetry.before_log")
                 if decided.accepted:
@@ -149,7 +163,8 @@ class PushFrames:
 
 
 def _changed(decided: Decided) -> bool:
-    return bool(decided.stream.decided_through != decided.was_decided_through or decided.suspicions)
+    has_moved = decided.stream.decided_through != decided.was_decided_through
+    return has_moved or bool(decided.suspicions) or decided.stated is not None
 
 
 def _count(decided: Decided) -> None:

@@ -8,6 +8,21 @@ FROM stream WHERE site_id = $1 AND agent_id = $2 ORDER BY epoch DESC LIMIT 1
 SELECT sequence, digest FROM ahead
 WHERE site_id = $1 AND agent_id = $2 AND epoch = $3 AND sequence > $4 ORDER BY sequence
 
+-- name: keys_of_stream
+-- The keys that sign its numbers, by first number.
+SELECT key_id, algorithm, public_key, from_sequence, stated_at_ms, certificate_id FROM frame_key
+WHERE site_id = $1 AND agent_id = $2 AND epoch = $3 ORDER BY from_sequence
+
+-- name: forget_keys
+-- Those that still count are added anew.
+DELETE FROM frame_key WHERE site_id = $1 AND agent_id = $2 AND epoch = $3
+
+-- name: add_key
+-- One stated key.
+INSERT INTO frame_key (site_id, agent_id, epoch, key_id, algorithm, public_key, from_sequence,
+                       stated_at_ms, certificate_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
 -- name: save_stream
 -- Only its own predecessor may be followed: a second writer finds no row and stops.
 INSERT INTO stream AS s (site_id, agent_id, epoch, decided_through, head,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import Any
 
 import asyncpg
@@ -11,8 +12,10 @@ from hexi_kit.errors import HexiError
 from hexi_kit.tracing import current_traceparent
 
 from hexi_telemetry.domain.arrival import Decided
+from hexi_telemetry.domain.keys import KeyRing, StatedKey
 from hexi_telemetry.domain.stream import Stream, StreamKey
 from hexi_telemetry.wire.events import gap_event, suspicion_event
+from hexi_telemetry.wire.keys import key_event
 
 SQL = load("hexi_telemetry.store", "queries.sql")
 
@@ -33,6 +36,7 @@ class PostgresStreams:
             return None
         key = StreamKey(site_id, agent_id, row["epoch"])
         ahead = await self._pool.fetch(SQL.ahead_of_stream, *key, row["decided_through"])
+        keys = await self._pool.fetch(SQL.keys_of_stream, *key)
         return Stream(
             key,
             row["decided_through"],
@@ -42,6 +46,7 @@ class PostgresStreams:
             row["missing"],
             row["last_observed_at_ms"],
             {entry["sequence"]: entry["digest"] for entry in ahead},
+            keys=KeyRing(tuple(StatedKey(*one) for one in keys)),
         )
 
     async def commit(self, decided: Decided, now_ms: int) -> None:
@@ -66,8 +71,18 @@ class PostgresStreams:
             # Never the head of a partition's log: rows here are from before a crash.
             await uow.connection.execute(SQL.forget_ahead, *stream.key, stream.decided_through)
             trace = current_traceparent()
+            if decided.stated is not None:
+                await _save_keys(uow, stream)
+                uow.publish(key_event(stream.key, decided.stated, trace))
             uow.publish(*(gap_event(key, gap, now_ms, trace) for key, gap in decided.gaps))
             uow.publish(*(suspicion_event(one, now_ms, trace) for one in decided.suspicions))
+
+
+async def _save_keys(uow: UnitOfWork, stream: Stream) -> None:
+    """Few rows and rarely: all of them anew."""
+    await uow.connection.execute(SQL.forget_keys, *stream.key)
+    rows = [(*stream.key, *astuple(key)) for key in stream.keys]
+    await uow.connection.executemany(SQL.add_key, rows)
 
 
 def _columns(decided: Decided) -> list[list[Any]]:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.asymmetric import ec
 from hexi.telemetry.v1 import telemetry_pb2
-from hexi_kit.signing import is_signed_by, sm3
+from hexi_kit.keys import PublicKey
+from hexi_kit.signing import sm3
 
 from hexi_telemetry.domain.arrival import Arrival
 from hexi_telemetry.domain.frame import Frame, Reason, Refusal
+from hexi_telemetry.domain.keys import KeyRing
 from hexi_telemetry.domain.stream import StreamKey
 from hexi_telemetry.wire.frames import FRAME_BYTES_MAX, Malformed, parse_frame
-
-SIGNATURE_BYTES_MAX = 128
+from hexi_telemetry.wire.keys import public_key
 
 
 class Authenticator:
-    """The checks of one connection, whose certificate names one stream and one key."""
+    """The checks of one connection: its stream, its certificate's key, and the stated keys."""
 
     def __init__(
-        self,
-        stream: StreamKey,
-        key: ec.EllipticCurvePublicKey,
-        key_id: str,
-        bound: frozenset[str] = frozenset(),
+        self, stream: StreamKey, certificate: PublicKey, bound: frozenset[str] = frozenset()
     ) -> None:
-        """`bound` are the keys inventory lists for the site; empty where it lists none."""
-        self._stream, self._key, self._key_id = stream, key, key_id
-        self._is_bound = not bound or key_id in bound
+        """`bound` are the certificates inventory lists for the site; empty where it lists none."""
+        self._stream, self.certificate = stream, certificate
+        self._is_bound = not bound or certificate.key_id in bound
+        self._keys = {certificate.key_id: certificate}
+
+    def learn(self, ring: KeyRing) -> None:
+        """Signatures of these keys fit too; which number each may sign, the stream decides."""
+        stated = {key.key_id: public_key(key) for key in ring}
+        self._keys = {**stated, self.certificate.key_id: self.certificate}
 
     def read(self, signed: telemetry_pb2.SignedFrame) -> Arrival:
         """An arrival, proven or with the reason why not."""
@@ -41,7 +43,9 @@ class Authenticator:
             refusal = Refusal(Reason.MALFORMED, str(error))
             return Arrival(payload, sm3(data), None, refusal)
         refused = self._names(frame) or self._signature(signed, data)
-        return Arrival(payload, frame.digest, frame, refused, frame.sequence if refused else 0)
+        if refused is not None:
+            return Arrival(payload, frame.digest, frame, refused, frame.sequence)
+        return Arrival(payload, frame.digest, frame, key_id=signed.key_id)
 
     def _names(self, frame: Frame) -> Refusal | None:
         stream = self._stream
@@ -55,16 +59,16 @@ class Authenticator:
         return None
 
     def _signature(self, signed: telemetry_pb2.SignedFrame, data: bytes) -> Refusal | None:
-        if signed.algorithm != telemetry_pb2.SIGNATURE_ALGORITHM_ECDSA_P256_SHA256:
-            detail = f"expected algorithm ECDSA_P256_SHA256, was {signed.algorithm}"
+        key = self._keys.get(signed.key_id)
+        if key is None:
+            expected = " or ".join(sorted(self._keys)[:4])
+            detail = f"expected key {expected}, was {signed.key_id[:64]}"
             return Refusal(Reason.SIGNATURE, detail)
-        if signed.key_id != self._key_id:
-            detail = f"expected key {self._key_id}, was {signed.key_id[:64]}"
+        if signed.algorithm != key.algorithm.value:
+            detail = f"expected algorithm {key.algorithm.name}, was {signed.algorithm}"
             return Refusal(Reason.SIGNATURE, detail)
-        if not self._is_bound:
-            return Refusal(Reason.SIGNATURE, f"key {self._key_id} is not bound to the site")
-        if len(signed.signature) > SIGNATURE_BYTES_MAX or not is_signed_by(
-            self._key, signed.signature, data
-        ):
+        if key is self.certificate and not self._is_bound:
+            return Refusal(Reason.SIGNATURE, f"key {key.key_id} is not bound to the site")
+        if not key.has_signed(data, signed.signature):
             return Refusal(Reason.SIGNATURE, "the signature does not fit the bytes and the key")
         return None

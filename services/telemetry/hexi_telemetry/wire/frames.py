@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from google.protobuf.message import DecodeError
 from hexi.telemetry.v1 import telemetry_pb2
+from hexi_kit.columns import BadColumn, Packed, unpack
 from hexi_kit.errors import Poison
 from hexi_kit.signing import SM3_BYTES, sm3
 
@@ -16,7 +17,6 @@ from hexi_telemetry.domain.stream import NUMBER_MAX
 SERVERS_MAX = 5_000
 FRAME_BYTES_MAX = 512 * 1024
 PERIOD_MS_MAX = 3_600_000
-VALUE_BYTES = 4
 METERS = ("facility_energy_ws", "it_energy_ws", "renewable_energy_ws", "water_ml")
 
 
@@ -73,11 +73,16 @@ def _columns(columns: Iterable[telemetry_pb2.Column], count: int) -> dict[Metric
         except ValueError as error:
             raise Malformed(f"columns: expected a known metric, was {column.metric}") from error
         _require(metric not in found, f"columns: expected {metric.name} once, was twice")
-        expected, was = count * VALUE_BYTES, len(column.values)
-        _require(was == expected, f"{metric.name}: expected {expected} bytes, was {was}")
-        found[metric] = np.frombuffer(column.values, dtype="<f4")
+        try:
+            found[metric] = unpack(_packed(column), count)
+        except BadColumn as error:
+            raise Malformed(f"{metric.name}: {error}") from error
     _require(bool(found), "columns: expected at least one, was none")
     return found
+
+
+def _packed(column: telemetry_pb2.Column) -> Packed:
+    return Packed(column.values, column.encoding, column.scale, column.offset, column.values_bytes)
 
 
 def _quality(bits: bytes, count: int) -> Mask | None:
