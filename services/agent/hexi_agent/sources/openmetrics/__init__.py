@@ -1,0 +1,1 @@
+"""Pages of exporters, in the formats of OpenMetrics and Prometheus."""

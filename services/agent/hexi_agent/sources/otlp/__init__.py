@@ -1,0 +1,1 @@
+"""What OpenTelemetry's exporters and collectors push."""

@@ -1,0 +1,1 @@
+"""What Prometheus and its kin push."""
