@@ -61,9 +61,9 @@ class UnitOfWork:
         self._marks[topic, partition] = next_offset
 
     def mark_done(self, records: Sequence[Record]) -> None:
-        """Mark a batch of one partition."""
-        last = records[-1]
-        self.mark(last.topic, last.partition, last.offset + 1)
+        """Mark a batch, each partition's records in order."""
+        for record in records:
+            self.mark(record.topic, record.partition, record.offset + 1)
 
     async def fresh(self, records: Sequence[Record]) -> list[Record]:
         """Those of a batch of one partition that no committed transaction has seen."""

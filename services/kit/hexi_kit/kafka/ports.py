@@ -19,7 +19,7 @@ class Partition(NamedTuple):
 
 
 Handler = Callable[[list[Record]], Awaitable[None]]
-"""Gets records of one partition in order. Returns: done. Raises Busy or Poison, or is broken."""
+"""Gets records, each partition's in order. Returns: done. Raises Busy or Poison, or is broken."""
 
 Marks = Callable[[str, int], Awaitable[int | None]]
 """Next offset of (topic, partition) as the database has it; None where it has none."""

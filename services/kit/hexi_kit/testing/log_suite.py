@@ -45,11 +45,20 @@ class World:
     publisher: Publisher
     join: Callable[..., ConsumerGroup]
     budget: DeadLetterBudget = field(default_factory=DeadLetterBudget)
+    together: bool = False
 
     def group(
         self, handler: Handler, marks: Marks | None = None, instance_id: str = ""
     ) -> ConsumerGroup:
-        chosen = ConsumerOptions("", None, "readers", [self.topic], instance_id, budget=self.budget)
+        chosen = ConsumerOptions(
+            "",
+            None,
+            "readers",
+            [self.topic],
+            instance_id,
+            budget=self.budget,
+            together=self.together,
+        )
         return self.join(
             chosen, handler, publisher=self.publisher, clock=SystemClock(), marks=marks
         )
@@ -159,6 +168,31 @@ class LogSuite:
         assert dead[0].headers["a"] == b"b"
         assert dead[0].headers["dlq-source-offset"] == b"1"
         assert b"expected ce_type google.protobuf.StringValue" in dead[0].headers["dlq-reason"]
+
+    async def test_partitions_together_fail_apart(self, world: World) -> None:
+        world.together = True
+        reader, sizes, busy = Reader(world.topic), list[int](), [True]
+
+        async def handler(records: list[Record]) -> None:
+            sizes.append(len({record.partition for record in records}))
+            if sizes[-1] == 1 and records[0].partition == 0 and busy.pop():
+                busy.append(False)
+                raise Busy("not yet", retry_after_ms=5)
+            await reader(records)
+
+        group = world.group(handler)
+        await world.publish(2)
+        await world.publish_garbage(1)
+        await world.publish(2, first=2)
+        await group.start()
+        await reader.until(4)
+        await world.publish(20, first=4)
+        await reader.until(24)
+        await group.stop()
+
+        assert [v for v in reader.values if v % 2 == 0] == list(range(0, 24, 2))
+        assert [v for v in reader.values if v % 2 == 1] == list(range(1, 24, 2))
+        assert len(await self.dead_letters(world)) == 1
 
     async def dead_letters(self, world: World) -> list[Record]:
         letters = topic_named(world.topic.dead_letter, partitions=1)

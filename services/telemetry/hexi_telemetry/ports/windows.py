@@ -63,5 +63,5 @@ class WindowStore(Protocol):
     """Begins transactions; leaving the context well commits."""
 
     def begin(self, records: Sequence[Record] = ()) -> AbstractAsyncContextManager[WindowWork]:
-        """With `records`, of one partition, the inbox mark moves behind them."""
+        """With `records` the inbox marks move behind them."""
         ...

@@ -30,7 +30,7 @@ class PostgresWindows:
 
     @asynccontextmanager
     async def begin(self, records: Sequence[Record] = ()) -> AsyncIterator[PostgresWork]:
-        """With `records`, of one partition, the inbox mark moves behind them."""
+        """With `records` the inbox marks move behind them."""
         async with UnitOfWork(self._pool) as uow:
             if records:
                 uow.mark_done(records)

@@ -22,6 +22,10 @@ from hexi_telemetry.stream.inbox import TOPICS, Inbox
 GROUP = "telemetry.inbox"
 # A frame is up to half a megabyte: few at a time keep the memory small.
 BATCH_MAX = 64
+# The marks in the database say where to go on; what the group has committed is for onlookers.
+COMMIT_INTERVAL_MS = 5_000
+# Frames of a hundred sites cost a transaction a turn: nobody needs a rollup sooner than this.
+TURN_MS_MIN = 400
 CATCH_UP_TIMEOUT_S = 120.0
 
 
@@ -39,7 +43,15 @@ class FrameConsumer:
         self._bootstrap, self._identity, self._inbox = bootstrap, identity, inbox
         self._kept_marks = marks_of(pool)
         options = ConsumerOptions(
-            bootstrap, identity, GROUP, TOPICS, instance_id="telemetry", batch_max=BATCH_MAX
+            bootstrap,
+            identity,
+            GROUP,
+            TOPICS,
+            instance_id="telemetry",
+            batch_max=BATCH_MAX,
+            commit_interval_ms=COMMIT_INTERVAL_MS,
+            turn_ms_min=TURN_MS_MIN,
+            together=True,
         )
         self._group = ConsumerGroup(
             options, inbox.handle, publisher=publisher, clock=SystemClock(), marks=self._marks

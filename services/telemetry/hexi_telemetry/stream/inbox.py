@@ -44,7 +44,7 @@ class Inbox:
         await self._known.hear(*await self._sites.load())
 
     async def handle(self, records: list[Record]) -> None:
-        """A batch of one partition."""
+        """A batch of one topic; each partition's records are in order."""
         match records[0].topic:
             case INVENTORY_SITE.name:
                 facts = _all(INVENTORY_SITE, records, site_facts)
@@ -96,7 +96,7 @@ class Inbox:
             faults.point("telemetry.before_windows")
         faults.point("telemetry.after_windows")
         async with self._moved:
-            self._next[records[-1].partition] = records[-1].offset + 1
+            self._next |= {record.partition: record.offset + 1 for record in records}
             self._moved.notify_all()
 
 
