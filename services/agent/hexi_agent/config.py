@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
 from hexi_kit.errors import InvalidArgument, Violation
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from hexi_kit.keys import Algorithm
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 
 from hexi_agent.domain.catalogue import CATALOGUE, Model
 from hexi_agent.executors.kubernetes.manifest import KubernetesConfig
 from hexi_agent.executors.slurm.options import SlurmConfig
+from hexi_agent.keys import KeyRules
+from hexi_agent.mapping.subjects import SubjectRule
+from hexi_agent.sources.registry import SourceConfig, read_source
 from hexi_agent.sources.replay import ReplayMapping
 
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -66,6 +77,24 @@ class ReplayConfig(BaseModel):
     mapping: ReplayMapping
 
 
+class MappingsConfig(BaseModel):
+    """Files of the site come before those that are shipped; `shipped` null: all of these."""
+
+    model_config = _STRICT
+
+    files: tuple[Path, ...] = ()
+    shipped: tuple[str, ...] | None = None
+
+
+def _source(entry: object) -> SourceConfig:
+    if not isinstance(entry, dict):
+        raise ValueError("expected a source with its kind")
+    try:
+        return read_source(entry)
+    except InvalidArgument as error:
+        raise ValueError(str(error)) from error
+
+
 class AgentConfig(BaseModel):
     """`host` adds this machine, with its real sensors, as the last server."""
 
@@ -83,22 +112,41 @@ class AgentConfig(BaseModel):
     # A ServerSet in protobuf's JSON: what stands here, instead of a simulated fleet.
     servers: Path | None = None
     replay: ReplayConfig | None = None
+    # A table of what stands here (CSV), and the dialects that speak of it.
+    hosts: Path | None = None
+    sources: tuple[Annotated[SourceConfig, PlainValidator(_source)], ...] = ()
+    mappings: MappingsConfig = Field(default_factory=MappingsConfig)
+    # How names that sources use become names of the table.
+    subjects: tuple[SubjectRule, ...] = ()
     # False: an operator publishes the server set; the agent waits until it is the one here.
     publish: bool = True
     executors: list[Literal["fleet", "host", "slurm", "kubernetes"]] = Field(default_factory=list)
     slurm: SlurmConfig | None = None
     kubernetes: KubernetesConfig | None = None
+    # What signs the frames, and the age at which its key is followed by a new one.
+    signature: Literal["sm2", "ecdsa"] = "sm2"
+    key_days: int = Field(30, ge=1, le=3_650)
     spool_bytes_max: int = Field(64 * 1024**2, ge=1024**2)
+
+    @property
+    def key_rules(self) -> KeyRules:
+        is_sm2 = self.signature == "sm2"
+        algorithm = Algorithm.SM2_SM3 if is_sm2 else Algorithm.ECDSA_P256_SHA256
+        return KeyRules(algorithm, self.key_days)
 
     @model_validator(mode="after")
     def _has_servers(self) -> AgentConfig:
-        if self.servers is None and not self.fleet.servers and not self.host:
-            raise ValueError("expected servers, fleet or host, was none of them")
-        if self.servers is not None and (self.fleet.servers or self.host):
-            raise ValueError("expected servers, or fleet and host, was both")
+        given = [bool(self.servers), bool(self.hosts), bool(self.fleet.servers) or self.host]
+        if given.count(True) != 1:
+            was = "both" if any(given) else "none of them"
+            raise ValueError(f"expected servers, or hosts, or fleet and host, was {was}")
+        if bool(self.sources) and self.hosts is None:
+            raise ValueError("sources: expected hosts, the table of servers they speak of")
+        if self.hosts is not None and not self.sources and self.replay is None:
+            raise ValueError("hosts: expected sources or replay for their readings, was none")
         if self.servers is not None and self.replay is None:
             raise ValueError("servers: expected replay for their readings, was none")
-        if "host" in self.executors and not self.host:
+        if "host" in self.executors and not (self.host or self.hosts):
             raise ValueError("executors: expected host: true for executor host")
         for name, found in (("slurm", self.slurm), ("kubernetes", self.kubernetes)):
             if name in self.executors and found is None:

@@ -34,6 +34,9 @@ from hexi_agent.executors.kubernetes.manifest import KubernetesConfig
 from hexi_agent.executors.slurm.cluster import SlurmCluster
 from hexi_agent.fleet import FLEET, HOST, KUBERNETES, SLURM, make_layout, server_set_of
 from hexi_agent.frame import FrameSigner
+from hexi_agent.gather import KeptSource, make_board, make_sources, only_wanted
+from hexi_agent.hosts import read_hosts, server_set_of_hosts
+from hexi_agent.keys import FrameKeys
 from hexi_agent.orders import OrderWatch
 from hexi_agent.register import Register
 from hexi_agent.reports import Reports
@@ -69,8 +72,10 @@ class SiteAgent:
         self._around, self._config = around, config
         self._real_clock = SystemClock()
         config.state_dir.mkdir(parents=True, exist_ok=True)
+        self._keys = FrameKeys(config.state_dir, config.key_rules)
         self._layout = _layout(config)
-        self._server_set = _server_set(config, self._layout)
+        self._hosts = read_hosts(config.hosts) if config.hosts is not None else []
+        self._server_set = self._describe()
         self._servers = len(self._server_set.rack_index)
         self._load = Load(self._servers)
         self._physics = (
@@ -78,6 +83,14 @@ class SiteAgent:
             if self._layout is not None
             else None
         )
+
+    def _describe(self) -> inventory_pb2.ServerSet:
+        config = self._config
+        if self._layout is not None:
+            return server_set_of(self._layout, config.fleet.executor)
+        if self._hosts:
+            return server_set_of_hosts(config.site_id, self._hosts)
+        return read_server_set(config.servers or Path(), config.site_id)
 
     def add_parts(self) -> None:
         """In the order of their start; call inside the running loop."""
@@ -102,7 +115,7 @@ class SiteAgent:
         config = self._config
         limits = SpoolLimits(bytes_max=config.spool_bytes_max)
         agent = (config.site_id, config.agent_id)
-        line = Line(config.state_dir, agent, self._around.clock.now_ms(), limits)
+        line = Line(config.state_dir, agent, self._around.clock.now_ms(), limits, self._keys)
 
         async def close() -> None:
             line.close()
@@ -113,7 +126,7 @@ class SiteAgent:
     def _add_sender(self, stub: Any, line: Line, register: Register) -> None:
         needs = Needs(
             stub.PushFrames,
-            lambda: FrameSigner(self._around.identity),
+            lambda: FrameSigner(self._around.identity, self._keys),
             lambda: register.revision,
             self._around.clock,
         )
@@ -170,14 +183,16 @@ class SiteAgent:
     def _add_sampler(self, line: Line, register: Register) -> None:
         config = self._config
         beat = Beat(config.site_id, config.agent_id, config.period_ms)
-        sampler = Sampler(
-            beat, self._sources(), line, self._around.clock, lambda: register.revision
-        )
+        clock = self._around.clock
+        sampler = Sampler(beat, self._sources(), line, clock, lambda: register.revision)
         self._run("sampler", sampler.run)
 
     def _sources(self) -> list[Source]:
         config, sources = self._config, list[Source]()
         host = self._layout.host if self._layout is not None else -1
+        host = next((n for n, one in enumerate(self._hosts) if one.executor == HOST), host)
+        if config.sources:
+            sources.append(self._add_gathering())
         if config.replay is not None:
             replay = config.replay
             sources.append(ReplaySource(replay.path, replay.mapping, self._servers))
@@ -186,6 +201,16 @@ class SiteAgent:
         if host >= 0:
             sources.append(HostSource(host))
         return sources
+
+    def _add_gathering(self) -> Source:
+        clock = self._around.clock
+        sources = make_sources(self._config, clock)
+        board = make_board(self._config, self._hosts, sources, clock)
+        only_wanted(sources, board.wants)
+        for number, source in enumerate(sources):
+            kept = KeptSource(source, board.take, self._backoff(60.0))
+            self._run(f"source {number} {source.name}", kept.run)
+        return board
 
     def _add_register(self, stub: Any, register: Register) -> None:
         async def learn() -> None:
@@ -210,7 +235,7 @@ class SiteAgent:
 
 
 def _layout(config: AgentConfig) -> Layout | None:
-    if config.servers is not None:
+    if config.servers is not None or config.hosts is not None:
         return None
     fleet = config.fleet
     return make_layout(
@@ -220,12 +245,6 @@ def _layout(config: AgentConfig) -> Layout | None:
         host_server=config.host,
         catalogue=fleet.catalogue,
     )
-
-
-def _server_set(config: AgentConfig, layout: Layout | None) -> inventory_pb2.ServerSet:
-    if layout is not None:
-        return server_set_of(layout, config.fleet.executor)
-    return read_server_set(config.servers or Path(), config.site_id)
 
 
 def accelerator_of(server_set: inventory_pb2.ServerSet, server: int) -> str:

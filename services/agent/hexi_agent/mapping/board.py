@@ -12,7 +12,7 @@ from hexi_kit.metrics import counter
 from hexi_agent.domain.physics import Meters
 from hexi_agent.domain.reckoning import Floats, Seen
 from hexi_agent.mapping.cut import cut, in_range
-from hexi_agent.mapping.match import Feed, RuleBook
+from hexi_agent.mapping.match import Feed, Labels, RuleBook
 from hexi_agent.mapping.meters import read_meters
 from hexi_agent.mapping.outputs import Outputs
 from hexi_agent.mapping.series import Series
@@ -57,6 +57,10 @@ class Board:
         self._sources: dict[str, int] = {name: n for n, name in enumerate(options.stale_ms)}
         self._forget_ms = max(options.forget_ms, 3 * options.period_ms, *_thrice(options))
         self.tally = Tally()
+
+    def wants(self, name: str, labels: Labels) -> bool:
+        """Whether a rule would take a reading of this name with these labels."""
+        return self._book.wants(name, labels)
 
     def take(self, readings: Sequence[RawReading]) -> None:
         """What one source saw; whatever can not be used is counted with its reason."""

@@ -44,9 +44,13 @@ class RuleBook:
         self._names: dict[str, tuple[tuple[int, bool], ...]] = {}
         self._identities: dict[tuple[int, bool, str, Labels], int] = {}
 
-    def wants(self, name: str) -> bool:
-        """Whether any reading of this name can be mapped; cheap enough to ask before parsing."""
-        return any(not self.rules[number].unmapped for number, _ in self._terms(name))
+    def wants(self, name: str, labels: Labels) -> bool:
+        """Whether a rule would take it, whatever its unit; to ask before a value is read."""
+        given = dict(labels)
+        return any(
+            not self.rules[number].unmapped and not self._tests[number].refuses(given)
+            for number, _ in self._terms(name)
+        )
 
     def match(self, name: str, labels: Labels, unit: str) -> Match:
         key = (name, labels, unit)
@@ -109,12 +113,12 @@ class _Test:
         self._wanted = rule.unit
         self._where = {name: (_compiled(texts), texts) for name, texts in rule.where.items()}
 
-    def refuses(self, labels: dict[str, str], unit: str) -> str:
-        """What keeps the reading out; empty if nothing does."""
+    def refuses(self, labels: dict[str, str], unit: str | None = None) -> str:
+        """What keeps the reading out; empty if nothing does. A `unit` of None is any."""
         for name, (wanted, texts) in self._where.items():
             if not wanted.fullmatch(labels.get(name, "")):
                 return f"label {name}: expected {' or '.join(texts)}, was {labels.get(name, '')!r}"
-        if self._unit is not None and not self._unit.fullmatch(unit):
+        if unit is not None and self._unit is not None and not self._unit.fullmatch(unit):
             return f"unit: expected {' or '.join(self._wanted or ())}, was {unit!r}"
         return ""
 
