@@ -122,7 +122,8 @@ class Sender:
             for sequence, frame in frames:
                 # Signed when sent: what waited while the certificate was renewed is still good.
                 flight.sent(sequence)
-                await call.write(pb.PushFramesRequest(frame=signer.sign(frame)))
+                for request in signer.requests(self._line.stream.name, sequence, frame):
+                    await call.write(request)
 
     async def _read(self, call: Any, flight: Flight) -> None:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -87,6 +88,10 @@ class PrivateKey:
         form = _FORMS[self.algorithm]
         kind, plain = form.PrivateFormat.PKCS8, form.NoEncryption()
         return bytes(self._key.private_bytes(form.Encoding.PEM, kind, plain))
+
+    @cached_property
+    def key_id(self) -> str:
+        return sm3(self.public_der()).hex()
 
     def public_der(self) -> bytes:
         form = _FORMS[self.algorithm]

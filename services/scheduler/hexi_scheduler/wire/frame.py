@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from hexi.telemetry.v1 import telemetry_pb2
+from hexi_kit.columns import BadColumn, Packed, unpack
 from hexi_kit.errors import Poison
 
 from hexi_scheduler.domain.place.conditions import Flags, Readings, Values
@@ -22,9 +23,11 @@ def readings(frame: telemetry_pb2.Frame) -> Readings:
         raise Poison(f"frame of {frame.site_id}: {count} servers are too many")
     columns: dict[int, Values] = {}
     for column in frame.columns:
-        if len(column.values) != 4 * count:
-            raise Poison(f"frame of {frame.site_id}: expected {count} values a column")
-        columns[column.metric] = np.frombuffer(column.values, dtype="<f4")
+        head = column.encoding, column.scale, column.offset, column.values_bytes
+        try:
+            columns[column.metric] = unpack(Packed(column.values, *head), count)
+        except BadColumn as error:
+            raise Poison(f"frame of {frame.site_id}: {error}") from error
     return Readings(
         frame.first_server,
         _quality(frame),
