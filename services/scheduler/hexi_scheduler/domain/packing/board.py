@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hexi_scheduler.domain.packing.columns import BLOCK, NOT_YET, TURN, WORTH_AT
-from hexi_scheduler.domain.packing.kernel import Q_CHANGES, UNSEEN, find
+from hexi_scheduler.domain.packing.columns import BLOCK, NOT_YET, WORTH_AT
+from hexi_scheduler.domain.packing.kernel import UNSEEN, find
 from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.packing.tables import prices_of, tables_of
@@ -33,7 +33,7 @@ class _Row:
     def __init__(self, slots: int, pools: int) -> None:
         self.costs = np.empty(slots + slots // BLOCK + pools, np.int32)
         self.costs[slots + slots // BLOCK :] = UNSEEN
-        self.used = 0  # the number of changes when it was asked for last
+        self.used = 0  # how often the board had been asked then
 
 
 class _Plan(NamedTuple):
@@ -41,7 +41,6 @@ class _Plan(NamedTuple):
 
     row: _Row
     query: NDArray[np.int64]
-    numbers: memoryview
 
 
 class Board:
@@ -57,6 +56,7 @@ class Board:
         self._tables = tables_of(capacity, rules, mix)
         self._prices = prices_of(capacity, mix)
         capacity.columns.cells[:, WORTH_AT] = NOT_YET
+        self._asked = 0
         self._rows: dict[Shape, _Row] = {}
         self._plans: dict[tuple[Resources, tuple[Pool, ...]], _Plan] = {}
 
@@ -78,10 +78,9 @@ class Board:
         plan = self._plans.get((asked, pools))
         if plan is None:
             plan = self._plan(asked, pools)
-        capacity, (row, query, numbers) = self._capacity, plan
-        cells, log = capacity.columns
-        row.used = capacity.changes
-        numbers[Q_CHANGES] = row.used & TURN
+        capacity, (row, query) = self._capacity, plan
+        cells, log, _ = capacity.columns
+        row.used = self._asked = self._asked + 1
         everywhere = EVERYWHERE if allowed is None else allowed
         slot, bits = find(cells, log, self._tables, row.costs, query, everywhere)
         if slot < 0:
@@ -96,14 +95,13 @@ class Board:
         if len(self._plans) >= PLANS_MAX:
             self._plans.clear()
         shape = (asked.cpu_milli, asked.accelerators, asked.device_milli)
-        numbers = [shape[0], asked.memory_mib, *shape[1:], 0]
+        numbers = [shape[0], asked.memory_mib, *shape[1:]]
         for pool in pools:
             device, cpu = self._prices[pool.number]
             price = shape[0] * cpu + shape[1] * shape[2] * device
             first, end = pool.slots.start // BLOCK, -(-pool.slots.stop // BLOCK)
-            numbers += [pool.number, first, end, price]
-        query = np.array(numbers, np.int64)
-        plan = self._plans[asked, pools] = _Plan(self._row(shape), query, query.data)
+            numbers += [pool.number, first, end, price, *pool.ring]
+        plan = self._plans[asked, pools] = _Plan(self._row(shape), np.array(numbers, np.int64))
         return plan
 
     def _row(self, shape: Shape) -> _Row:

@@ -38,10 +38,10 @@ from hexi_scheduler.domain.packing.worth import (
 NEVER = 2**31 - 1
 CPUS_PER_PACKAGE_MILLI = 32_000
 CORE_MILLI = 2_000
-# Of a query: the shape, the number of changes so far, and from POOLS on of each pool: its number,
-# first block, end, and the price of the shape there.
-Q_CPU, Q_MEMORY, Q_ACCELERATORS, Q_MILLI, Q_CHANGES, Q_POOLS = range(6)
-POOL_WIDTH = 4
+# Of a query: the shape, and from POOLS on of each pool: its number, first block, end, the price of
+# the shape there, and where its log begins and the mask of that.
+Q_CPU, Q_MEMORY, Q_ACCELERATORS, Q_MILLI, Q_POOLS = range(5)
+POOL_WIDTH = 6
 UNSEEN = -1
 
 Query = NDArray[np.int64]
@@ -151,10 +151,19 @@ def _several(cells: Int32s, t: Tables, q: Query, place: tuple[int, int, int], wh
 
 
 @compiled
+def _holds(cells: Int32s, q: Query, slot: int) -> bool:
+    """Whether enough devices have a share free; most servers of a full fleet have not."""
+    lacking = int(q[Q_ACCELERATORS])
+    for device in range(DEVICES, cells.shape[1] if lacking else 0):
+        lacking -= cells[slot, device] >= q[Q_MILLI]
+    return lacking <= 0
+
+
+@compiled
 def cost(cells: Int32s, t: Tables, q: Query, slot: int) -> Taken:
     """What the shape costs on a slot, and on which devices (bits); NEVER where it does not fit."""
     cpu, pool = int(cells[slot, CPU]), int(cells[slot, POOL])
-    if cpu < q[Q_CPU] or cells[slot, SHUT]:
+    if cpu < q[Q_CPU] or cells[slot, SHUT] or not _holds(cells, q, slot):
         return NEVER, 0
     after = cpu - int(q[Q_CPU])
     step = _step(t.cpu_steps, after)
@@ -194,19 +203,20 @@ def _catch_up(cells: Int32s, log: Int32s, t: Tables, row: Int32s, q: Query) -> N
     seen = slots + slots // BLOCK
     for pool in range(Q_POOLS, len(q), POOL_WIDTH):
         first, end = q[pool + 1] * BLOCK, q[pool + 2] * BLOCK
-        begin = int(row[seen + q[pool]])
-        behind = (q[Q_CHANGES] - begin) & TURN
-        row[seen + q[pool]] = q[Q_CHANGES]
-        if begin == UNSEEN or behind > len(log):
+        ring, mask = q[pool + 4] + 1, q[pool + 5]
+        begin, now = int(row[seen + q[pool]]), log[ring - 1]
+        behind = (now - begin) & TURN
+        row[seen + q[pool]] = now
+        if begin == UNSEEN or behind > mask:
             for slot in range(first, end):
                 row[slot] = cost(cells, t, q, slot)[0]
             for block in range(q[pool + 1], q[pool + 2]):
                 row[slots + block] = _least_of(row, block)
             continue
         for change in range(begin, begin + behind):
-            slot = int(log[change & (len(log) - 1)])
+            slot = int(log[ring + (change & mask)])
             # Where it changed again, that entry will do.
-            if first <= slot < end and cells[slot, LAST] == change & TURN:
+            if cells[slot, LAST] == change & TURN:
                 _update(cells, t, row, q, slot)
 
 

@@ -54,7 +54,7 @@ class Largest(NamedTuple):
 class Capacity:
     """Invariant: a pool's sums are those of its servers that no condition bars.
 
-    Whoever keeps something per slot catches up by `columns.log`, up to `changes`.
+    Whoever keeps something per slot catches up by `columns.log`.
     """
 
     def __init__(self, servers: Sequence[Server]) -> None:
@@ -69,13 +69,12 @@ class Capacity:
         most = max((largest.accelerators for largest in self.kinds.values()), default=0)
         self.columns = blank([len(members[kind]) for kind in order], most)
         self.pools: dict[Kind, Pool] = {}
-        self.changes = 0
         self.board: Board | None = None  # what packing keeps per slot
         self._out: dict[Condition, frozenset[int]] = {}
         # Single numbers are read and written through a view: several times faster than by numpy.
         self._cells = self.columns.cells.reshape(-1).data
         self._width = self.columns.cells.shape[1]
-        self._log, self._log_mask = self.columns.log.data, len(self.columns.log) - 1
+        self._log = self.columns.log.data
         first = np.zeros(len(servers), np.int64)
         start = 0
         for number, kind in enumerate(order):
@@ -114,7 +113,7 @@ class Capacity:
                 self._pool_of[server].count(-1, self.free(server))
             elif not bits:
                 self._pool_of[server].count(1, self.free(server))
-            self._changed(cell)
+            self._changed(cell, self._pool_of[server])
 
     def barred(self, server: int) -> bool:
         return bool(self._cells[self._first[server] + SHUT])
@@ -165,13 +164,14 @@ class Capacity:
             pool.memory_mib += memory
             if devices:
                 pool.device_milli += milli * len(devices)
-        self._changed(cell)
+        self._changed(cell, pool)
 
-    def _changed(self, cell: int) -> None:
-        changes = self.changes
-        self._log[changes & self._log_mask] = cell // self._width
-        self._cells[cell + LAST] = changes & TURN
-        self.changes = changes + 1
+    def _changed(self, cell: int, pool: Pool) -> None:
+        log, (begin, mask) = self._log, pool.ring
+        change = log[begin]
+        log[begin + 1 + (change & mask)] = cell // self._width
+        self._cells[cell + LAST] = change
+        log[begin] = (change + 1) & TURN
 
     def _settle(self, number: int, kind: Kind, members: list[int], start: int) -> int:
         """Give the servers of a pool their slots; the first slot of the next pool."""

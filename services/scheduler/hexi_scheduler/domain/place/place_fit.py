@@ -95,6 +95,8 @@ def _class_of(site: Site, found: tuple[Allocation, ...], demand: Demand) -> str:
 def _fit(
     site: Site, pools: tuple[Pool, ...], demand: Demand, policy: Policy, bounds: Bounds
 ) -> tuple[Allocation, ...] | None:
+    if not any(pool.may_hold(demand) for pool in pools):
+        return None
     asked, capacity, spread = demand.resources, site.capacity, bounds.spread()
     allowed = spread.allowed if spread else bounds.allowed
     found = policy.choose(capacity, site.mix, pools, asked, allowed)

@@ -17,7 +17,7 @@ from hexi_scheduler.domain.packing.columns import (
     Columns,
     Int32s,
 )
-from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, GENERAL, WHOLE, Resources
+from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, GENERAL, WHOLE, Demand, Resources
 
 Free = tuple[int, int, tuple[int, ...]]  # cpu milli, memory MiB, free milli per device, sorted
 
@@ -27,6 +27,7 @@ class Pool:
 
     def __init__(self, number: int, kind: tuple[str, str], columns: Columns, slots: slice) -> None:
         self.number, self.kind, self.slots = number, kind, slots
+        self.ring = columns.rings[number]
         self.cpu_milli = 0
         self.memory_mib = 0
         self.device_milli = 0
@@ -45,6 +46,16 @@ class Pool:
             free[0] // CPU_MILLI_PER_UNIT if self.is_general else free[2].count(WHOLE)
         )
         self.servers += sign
+
+    def may_hold(self, demand: Demand) -> bool:
+        """False where all its servers together have too little: cheaper than to look at each."""
+        asked, replicas = demand.resources, demand.replicas
+        return (
+            self.cpu_milli >= asked.cpu_milli * replicas
+            and self.memory_mib >= asked.memory_mib * replicas
+            and self.device_milli >= asked.accelerators * asked.device_milli * replicas
+            and (asked.device_milli < WHOLE or self.units_free >= asked.accelerators * replicas)
+        )
 
     def states(self) -> Iterator[tuple[Free, int]]:
         """Every state of free capacity and how many servers are in it."""
