@@ -20,7 +20,7 @@ from hexi_kit.errors import (
 from hexi_kit.logs import get_logger
 from hexi_kit.metrics import counter
 
-from hexi_agent.sources.inflate import PackedWrongError, TooLargeError, inflate
+from hexi_agent.sources.inflate import NotSpokenError, PackedWrongError, TooLargeError, inflate
 from hexi_agent.sources.listening import ListenOptions, guard_of
 
 MILLI = 1_000
@@ -92,10 +92,10 @@ class HttpDoor:
     async def _answer(self, dialect: Dialect, request: web.Request) -> web.Response:
         try:
             answer = await self._receive(request, dialect)
-        except (HexiError, PackedWrongError, TooLargeError) as error:
+        except (HexiError, NotSpokenError, PackedWrongError, TooLargeError) as error:
             answer = self._refusal(request, dialect, error)
             counter("agent.pushes_refused").add(
-                1, {"source": self._source, "status": answer.status}
+                1, {"source": self._source, "status": str(answer.status)}
             )
         return web.Response(
             status=answer.status,
@@ -142,6 +142,8 @@ def _status_of(error: Exception) -> tuple[int, Headers]:
             return 503, {"Retry-After": str(max(1, math.ceil(after_ms / MILLI)))}
         case TooLargeError():
             return 413, {}
+        case NotSpokenError():
+            return 415, {}
         case InvalidArgument() | PackedWrongError():
             return 400, {}
     return 500, {}

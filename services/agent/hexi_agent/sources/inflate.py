@@ -17,6 +17,10 @@ class PackedWrongError(ValueError):
     """The bytes are not what their encoding says."""
 
 
+class NotSpokenError(ValueError):
+    """An encoding that we do not unpack."""
+
+
 class TooLargeError(ValueError):
     """More than the bound, packed or unpacked."""
 
@@ -25,7 +29,7 @@ def inflate(body: bytes, encoding: str, bytes_max: int) -> bytes:
     """The unpacked body; `encoding` as in Content-Encoding, empty for none.
 
     Raises:
-        TooLargeError, PackedWrongError
+        NotSpokenError, TooLargeError, PackedWrongError
     """
     if len(body) > bytes_max:
         raise TooLargeError(f"expected at most {bytes_max} bytes")
@@ -36,7 +40,7 @@ def inflate(body: bytes, encoding: str, bytes_max: int) -> bytes:
             return _gunzip(body, bytes_max)
         case "snappy":
             return _unsnap(body, bytes_max)
-    raise PackedWrongError(f"expected one of {', '.join(ENCODINGS)}, was {encoding[:40]!r}")
+    raise NotSpokenError(f"expected one of {', '.join(ENCODINGS)}, was {encoding[:40]!r}")
 
 
 def _gunzip(body: bytes, bytes_max: int) -> bytes:

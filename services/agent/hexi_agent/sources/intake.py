@@ -56,18 +56,30 @@ class Intake:
             wait_ms = math.ceil(-self._free / self._rate * MILLI)
             raise ResourceExhausted(f"over {self._rate} readings a second", wait_ms)
 
-    def offer(self, readings: Sequence[RawReading]) -> Taken:
-        """Hands on what may be true. NaN passes: it says that a series has ended."""
-        self._free -= len(readings)
-        latest_ms = self._clock.now_ms() + AHEAD_MS_MAX
+    @property
+    def latest_ms(self) -> int:
+        """A reading of later than this is not believed."""
+        return self._clock.now_ms() + AHEAD_MS_MAX
+
+    def offer(self, readings: Sequence[RawReading], rejected: int = 0, reason: str = "") -> Taken:
+        """Hands on what may be true; `rejected` were found wrong before. NaN passes: it says that a
+        series has ended."""
+        self._free -= len(readings) + rejected
+        latest_ms = self.latest_ms
         good = [one for one in readings if one.at_ms <= latest_ms and not math.isinf(one.value)]
         if self._take is not None and good:
             self._take(good)
-        counter("agent.readings_taken").add(len(good), {"source": self._source})
-        rejected = len(readings) - len(good)
-        if not rejected:
-            return Taken(len(good))
-        counter("agent.readings_rejected").add(rejected, {"source": self._source})
-        bad = next(one for one in readings if one.at_ms > latest_ms or math.isinf(one.value))
-        wrong = "its clock is ahead" if bad.at_ms > latest_ms else "expected a finite value"
-        return Taken(len(good), rejected, f"{bad.name[:80]}: {wrong}")
+        if len(good) < len(readings):
+            rejected += len(readings) - len(good)
+            reason = reason or self._wrong(readings, latest_ms)
+        if rejected:
+            counter("agent.readings_rejected").add(rejected, {"source": self._source})
+        return Taken(len(good), rejected, reason)
+
+    def _wrong(self, readings: Sequence[RawReading], latest_ms: int) -> str:
+        for one in readings:
+            if one.at_ms > latest_ms:
+                return f"{one.name[:80]}: its time is ahead of ours"
+            if math.isinf(one.value):
+                return f"{one.name[:80]}: expected a finite value"
+        return ""

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from hexi_agent.sources.secret import SecretFile
 
 MIB = 1024 * 1024
+# Of a source, where a site has several of a kind.
+NAME = r"^[a-z][a-z0-9_-]{0,63}$"
 
 
 class ServerTls(BaseModel):
@@ -44,9 +46,9 @@ class ListenOptions(BaseModel):
     tls: ServerTls | None = None
     bearer_file: Path | None = None
     # Of a request, as it comes and unpacked.
-    body_bytes_max: int = Field(4 * MIB, ge=1024, le=64 * MIB)
-    body_timeout_s: float = Field(10.0, gt=0, le=300)
-    requests_at_once_max: int = Field(8, ge=1, le=1_000)
+    body_bytes_max: int = Field(default=4 * MIB, ge=1024, le=64 * MIB)
+    body_timeout_s: float = Field(default=10.0, gt=0, le=300)
+    requests_at_once_max: int = Field(default=8, ge=1, le=1_000)
 
     @property
     def host(self) -> str:

@@ -10,6 +10,7 @@ class RawReading(NamedTuple):
     """`subject` is the server as the source names it; `name` and `labels` are the source's own.
 
     `unit` is the source's word for it, empty where it has none; `at_ms` is when it was measured.
+    A value that is not a number says that the series has ended.
     """
 
     source: str

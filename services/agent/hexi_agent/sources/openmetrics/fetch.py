@@ -8,7 +8,7 @@ from typing import NamedTuple
 import aiohttp
 from hexi_kit.errors import Unauthenticated, Unavailable
 
-from hexi_agent.sources.inflate import PackedWrongError, TooLargeError, inflate
+from hexi_agent.sources.inflate import TooLargeError, inflate
 from hexi_agent.sources.openmetrics.options import OpenMetricsOptions
 from hexi_agent.sources.openmetrics.page import OPENMETRICS, TEXT
 from hexi_agent.sources.secret import SecretFile
@@ -79,8 +79,6 @@ class Exporters:
                     self._options.page_bytes_max,
                 )
                 return Fetched(body, response.headers.get("Content-Type", ""))
-        except (PackedWrongError, TooLargeError) as error:
-            raise Unavailable(str(error)) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Unavailable(f"{error!r}"[:200]) from error
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from hexi_agent.sources.listening import MIB, is_loopback
+from hexi_agent.sources.listening import MIB, NAME, is_loopback
 from hexi_agent.sources.polling import PollOptions
 
 
@@ -59,6 +59,7 @@ class OpenMetricsOptions(PollOptions):
     """`server_label`: a page of many machines (DCGM's `Hostname`, a federation's `instance`) says
     by it which one a series is of."""
 
+    name: str = Field("openmetrics", pattern=NAME)
     targets: tuple[Annotated[ExporterTarget, BeforeValidator(_target)], ...] = Field(
         min_length=1, max_length=20_000
     )

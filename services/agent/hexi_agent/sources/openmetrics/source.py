@@ -31,8 +31,8 @@ class OpenMetricsSource:
     """A page is believed whole or not at all. A reading is as old as the question for its page,
     unless the page says another time. `wants` may be set before it runs."""
 
-    def __init__(self, name: str, options: OpenMetricsOptions, clock: Clock) -> None:
-        self.name = name
+    def __init__(self, options: OpenMetricsOptions, clock: Clock) -> None:
+        self.name = name = options.name
         self.wants: Wants = everything
         self.findings = Findings(name)
         self._options, self._clock = options, clock
@@ -86,3 +86,8 @@ class OpenMetricsSource:
 def _server(labels: Labels, label: str) -> str:
     """A federation names a target by host and port."""
     return next((host_of(value) for name, value in labels if name == label), "")
+
+
+def make(options: OpenMetricsOptions, clock: Clock) -> OpenMetricsSource:
+    """What the agent's registry of sources calls."""
+    return OpenMetricsSource(options, clock)
