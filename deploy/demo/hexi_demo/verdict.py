@@ -11,7 +11,18 @@ from hexi_contracts import topics
 from hexi_kit.clock import clock_from
 
 from hexi_demo.assault import Assault
-from hexi_demo.audit import capacity, frames, ledger, log, money, outcomes, security, trace, usage
+from hexi_demo.audit import (
+    capacity,
+    frames,
+    ledger,
+    log,
+    money,
+    outcomes,
+    security,
+    signatures,
+    trace,
+    usage,
+)
 from hexi_demo.month import month_of
 from hexi_demo.requests import TENANTS
 from hexi_demo.stage import Stage
@@ -39,6 +50,9 @@ async def judge(stage: Stage, acknowledged: Sequence[str], assault: Assault) -> 
         assault.forged,
         security.refused_frames(events),
     )
+    authority = stage.cast.of("supervisor").authority()
+    frame_log = logs.of(topics.TELEMETRY_FRAME)
+    summary.checks += signatures.checks(logs.of(topics.TELEMETRY_KEY), frame_log, authority)
     summary.checks += security.checks(logs, assault.rack)
     newest = outcomes.placements_by_workload(journal)
     placements = [record for records in newest.values() for record in records.values()]

@@ -22,6 +22,7 @@ from hexi_contracts.topics import (
     SECURITY_EVENT,
     TELEMETRY_FRAME,
     TELEMETRY_GAP,
+    TELEMETRY_KEY,
     TELEMETRY_ROLLUP,
 )
 from hexi_kit.clock import SystemClock
@@ -44,6 +45,7 @@ TOPICS = (
     SECURITY_EVENT,
     TELEMETRY_FRAME,
     TELEMETRY_GAP,
+    TELEMETRY_KEY,
     TELEMETRY_ROLLUP,
 )
 SERVERS = 40

@@ -90,10 +90,15 @@ def test_an_authentic_lie_is_refused_and_its_number_decided(lie: str) -> None:
     assert (decided.stream.decided_through, decided.stream.refused) == (1, 1)
 
 
-def test_a_wrong_clock_is_no_attack_and_a_broken_chain_is() -> None:
-    assert one(arrival(observed_at_ms=0)).suspicions == []
-    [suspicion] = one(arrival(previous_digest=b"x")).suspicions
+@pytest.mark.parametrize("lie", [{"observed_at_ms": 0}, {"previous_digest": b"x"}])
+def test_a_shifted_clock_and_a_broken_chain_are_told(lie: dict) -> None:
+    [suspicion] = one(arrival(**lie)).suspicions
+
     assert suspicion.racks == ["r0", "r1"]
+
+
+def test_an_old_revision_is_no_attack() -> None:
+    assert one(arrival(revision=9)).suspicions == []
 
 
 def test_a_reading_marked_bad_may_be_anything() -> None:

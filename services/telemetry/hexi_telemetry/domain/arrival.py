@@ -9,7 +9,7 @@ from hexi_telemetry.domain.frame import Frame, Reason, Refusal
 from hexi_telemetry.domain.keys import Statement
 from hexi_telemetry.domain.stream import Gap, Stream, StreamKey
 
-# Honest agents meet the other reasons too: a wrong clock or an old revision is no attack.
+# Honest agents meet the other two: an old revision or a site not admitted yet is no attack.
 SMELLS = frozenset(
     {
         Reason.MALFORMED,
@@ -19,6 +19,8 @@ SMELLS = frozenset(
         Reason.CHAIN,
         Reason.IMPLAUSIBLE,
         Reason.TOO_LARGE,
+        Reason.CLOCK,
+        Reason.OUT_OF_ORDER,
     }
 )
 
