@@ -282,6 +282,7 @@ class SiteMeasured(_message.Message):
     LATENCIES_FIELD_NUMBER: _builtins.int
     COMPUTE_FIELD_NUMBER: _builtins.int
     CARBON_HOURS_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     revision: _builtins.int
     measured_at_ms: _builtins.int
@@ -297,6 +298,10 @@ class SiteMeasured(_message.Message):
     def carbon_hours(self) -> _containers.RepeatedCompositeFieldContainer[Global___CarbonHour]:
         """The last closed hours, at most 24, the oldest first."""
 
+    @_builtins.property
+    def totals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Throughput]:
+        """Measured operations of all servers that were measured, one sum a precision."""
+
     def __init__(
         self,
         *,
@@ -307,10 +312,11 @@ class SiteMeasured(_message.Message):
         latencies: _abc.Iterable[Global___RegionLatency] | None = ...,
         compute: _abc.Iterable[Global___ComputeVector] | None = ...,
         carbon_hours: _abc.Iterable[Global___CarbonHour] | None = ...,
+        totals: _abc.Iterable[Global___Throughput] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_hours", b"carbon_hours", "compute", b"compute", "latencies", b"latencies", "links", b"links", "measured_at_ms", b"measured_at_ms", "revision", b"revision", "site_id", b"site_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_hours", b"carbon_hours", "compute", b"compute", "latencies", b"latencies", "links", b"links", "measured_at_ms", b"measured_at_ms", "revision", b"revision", "site_id", b"site_id", "totals", b"totals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -51,9 +51,18 @@ class KnownSites:
         known = self._known.get(site_id)
         return known.site if known is not None else None
 
+    def facts_of(self, site_id: str) -> SiteFacts | None:
+        known = self._known.get(site_id)
+        return known.facts if known is not None else None
+
     def server_set(self, site_id: str, revision: int) -> ServerSetFacts | None:
         known = self._known.get(site_id)
         return known.sets.get(revision) if known is not None else None
+
+    def carbon_of(self, site_id: str) -> tuple[int, ...]:
+        known = self._known.get(site_id)
+        facts = known.facts if known is not None else None
+        return facts.carbon_g_per_kwh_by_hour if facts is not None else ()
 
     def racks_of(self, site_id: str, revision: int, first: int, count: int) -> list[str]:
         server_set = self.server_set(site_id, revision)
