@@ -90,7 +90,7 @@ def everything(document: dict[str, Any]) -> list[Parsed]:
 
 
 @given(st.binary(max_size=200) | ANY_JSON.map(lambda node: json.dumps(node).encode()))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_bytes_are_an_object_or_a_finding(body: bytes) -> None:
     document = read_document(body, "x")
 
@@ -102,7 +102,7 @@ def test_any_bytes_are_an_object_or_a_finding(body: bytes) -> None:
 
 
 @given(DOCUMENTS)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_object_makes_it_raise(document: dict[str, Any]) -> None:
     for parsed in everything(document):
         assert all(aside.reason for aside in parsed.set_aside)

@@ -69,13 +69,20 @@ class Crawl:
         self.plan: list[str] = []
         self.findings: list[Finding] = []
         self._collect = collect
-        self._seen = {ROOT}
+        self._seen, self._postponed = {ROOT}, set[str]()
         self._expands = False
 
     def give_up(self, path: str) -> None:
         """It is not there, or not for us."""
         if self.todo and self.todo[0] == path:
             self.todo.popleft()
+
+    def postpone(self, path: str) -> None:
+        """It did not answer: once more after the others, then no more."""
+        self.give_up(path)
+        if path not in self._postponed:
+            self._postponed.add(path)
+            self.todo.append(path)
 
     def learn(self, path: str, document: Document) -> None:
         self.give_up(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hexi_kit.clock import Clock
 from hexi_kit.errors import NotFound, Unavailable
@@ -26,6 +26,9 @@ REPORTS = "/TelemetryService/MetricReports/"
 # Reports that come by themselves are not asked for as long as they come.
 PUSHED_FOR_S = 120.0
 ASKED_SOON_MAX = 64
+# A resource that hangs while others answer is left alone for so long.
+REST_S = 60.0
+FAILED_MAX = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,19 @@ class Hand:
     take: Take
     findings: Findings
     clock: Clock
+
+
+@dataclass(slots=True)
+class _Look:
+    """How one look went so far: a controller that answers nothing is left alone as a whole."""
+
+    answered: int = 0
+    failed: list[str] = field(default_factory=list)
+    last: Unavailable | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        return len(self.failed) < FAILED_MAX
 
 
 class ControllerWatch:
@@ -50,20 +66,28 @@ class ControllerWatch:
         self._plan: list[str] = []
         self._gone: set[str] = set()
         self._soon: deque[str] = deque(maxlen=ASKED_SOON_MAX)
+        self._resting: dict[str, float] = {}
         self._next = 0
 
     async def look(self) -> None:
-        await self._find_out()
-        while self._soon:
-            await self._ask(self._soon.popleft())
-        is_pushed = self._hand.clock.real_monotonic_s() < self._pushed_until_s
+        look = _Look()
+        await self._find_out(look)
+        while self._soon and look.goes_on:
+            await self._ask(self._soon.popleft(), look)
+        now_s = self._hand.clock.real_monotonic_s()
+        skipped = REPORTS if now_s < self._pushed_until_s else "none"
         for _ in range(len(self._plan)):
+            if not look.goes_on:
+                break
             path = self._plan[self._next % len(self._plan)]
             # Before the answer: if it hangs here, the others come first next time.
             self._next += 1
-            if not (is_pushed and REPORTS in path):
-                await self._ask(path)
+            if skipped not in path and self._resting.get(path, 0.0) <= now_s:
+                await self._ask(path, look)
         self._plan = [path for path in self._plan if path not in self._gone]
+        if look.last is not None and not look.answered:
+            raise look.last
+        self._resting.update((path, now_s + REST_S) for path in look.failed)
 
     def take(self, document: Document) -> None:
         """Whatever resource it is, asked for or sent."""
@@ -82,12 +106,12 @@ class ControllerWatch:
             self.take(report)
         self._soon.extend(path for path in paths if path not in self._soon)
 
-    async def _ask(self, path: str) -> None:
-        document = await self._get(path)
+    async def _ask(self, path: str, look: _Look) -> None:
+        document = await self._get(path, look)
         if document is not None:
             self.take(document)
 
-    async def _find_out(self) -> None:
+    async def _find_out(self, look: _Look) -> None:
         now_s = self._hand.clock.real_monotonic_s()
         if self._crawl is None and now_s >= self._crawl_at_s:
             self._crawl = Crawl(self._collect)
@@ -95,13 +119,15 @@ class ControllerWatch:
         if crawl is None:
             return
         left = CRAWL_REQUESTS_AT_ONCE if self._plan else RESOURCES_MAX
-        while crawl.todo and left:
+        while crawl.todo and left and look.goes_on:
             path, left = crawl.todo[0], left - 1
-            document = await self._get(path)
+            document = await self._get(path, look)
             if document is not None:
                 crawl.learn(path, document)
             elif path == ROOT:
-                raise Unavailable(f"{self.controller.name}: expected a Redfish service")
+                raise look.last or Unavailable(f"{self.controller.name}: expected Redfish")
+            elif path in look.failed:
+                crawl.postpone(path)
             else:
                 crawl.give_up(path)
         if not crawl.todo:
@@ -116,12 +142,18 @@ class ControllerWatch:
         self._plan, self._crawl, self._next = crawl.plan, None, 0
         self._gone.clear()
 
-    async def _get(self, path: str) -> Document | None:
+    async def _get(self, path: str, look: _Look) -> Document | None:
         try:
             found = await self.controller.get(path)
+            look.answered += 1
         except NotFound as error:
             found = Finding("not-there", path, str(error))
+            look.answered += 1
             self._gone.add(path)
+        except Unavailable as error:
+            found = Finding("no-answer", path, str(error))
+            look.failed.append(path)
+            look.last = error
         if isinstance(found, Finding):
             self._hand.findings.note(self.controller.name, [found])
             return None
