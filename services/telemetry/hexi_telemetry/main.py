@@ -23,7 +23,7 @@ from hexi_telemetry.handlers.push import Needs, PushFrames
 from hexi_telemetry.handlers.sites import KnownSites
 from hexi_telemetry.settings import TelemetrySettings
 from hexi_telemetry.store import PostgresReads, PostgresSites, PostgresStreams, PostgresWindows
-from hexi_telemetry.stream import FrameConsumer, Inbox, KafkaFrameLog
+from hexi_telemetry.stream import FrameConsumer, Inbox, KafkaFrameLog, RecentFrames
 
 NAME = "telemetry"
 
@@ -33,11 +33,11 @@ async def run(settings: TelemetrySettings) -> int:
     clock, identity, lifecycle = process.clock, process.identity, process.lifecycle
     pool = await open_pool(settings.postgres_dsn, NAME)
     await migrate(pool, "hexi_telemetry.store.migrations", NAME)
-    known = KnownSites()
+    known, live, recent = KnownSites(), Live(), RecentFrames()
     producer = EventProducer(settings.kafka_bootstrap, identity, NAME, clock)
-    inbox = Inbox(PostgresWindows(pool), PostgresSites(pool), known, clock)
+    inbox = Inbox(PostgresWindows(pool), PostgresSites(pool), known, recent, clock)
     consumer = FrameConsumer(settings.kafka_bootstrap, identity, inbox, producer, pool)
-    live, log = Live(), KafkaFrameLog(producer)
+    log = KafkaFrameLog(producer, recent)
     needs = Needs(PostgresStreams(pool), log, known, live, lifecycle.crash)
     push = PushFrames(needs, clock, settings.bounds)
     certificates = Certificates(identity.authority(), SystemClock())

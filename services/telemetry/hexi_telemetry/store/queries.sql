@@ -23,29 +23,43 @@ INSERT INTO frame_key (site_id, agent_id, epoch, key_id, algorithm, public_key, 
                        stated_at_ms, certificate_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
--- name: save_stream
--- Only its own predecessor may be followed: a second writer finds no row and stops.
-INSERT INTO stream AS s (site_id, agent_id, epoch, decided_through, head,
-                         accepted, refused, missing, last_observed_at_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-ON CONFLICT (site_id, agent_id, epoch) DO UPDATE
-SET decided_through = excluded.decided_through, head = excluded.head,
-    accepted = excluded.accepted, refused = excluded.refused, missing = excluded.missing,
-    last_observed_at_ms = excluded.last_observed_at_ms
-WHERE s.decided_through = $10
-RETURNING decided_through
+-- name: save_streams
+-- Only its own predecessor may be followed: of a second writer less is saved than was given.
+-- What the log had ahead is taken over, which after a crash only is more than nothing.
+WITH new AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],
+                         $6::bytea[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+        AS n (site_id, agent_id, epoch, decided_through, was_decided_through,
+              head, accepted, refused, missing, last_observed_at_ms)
+), saved AS (
+    INSERT INTO stream AS s (site_id, agent_id, epoch, decided_through, head,
+                             accepted, refused, missing, last_observed_at_ms)
+    SELECT site_id, agent_id, epoch, decided_through, head,
+           accepted, refused, missing, last_observed_at_ms FROM new
+    ON CONFLICT (site_id, agent_id, epoch) DO UPDATE
+    SET decided_through = excluded.decided_through, head = excluded.head,
+        accepted = excluded.accepted, refused = excluded.refused, missing = excluded.missing,
+        last_observed_at_ms = excluded.last_observed_at_ms
+    WHERE s.decided_through = (
+        SELECT n.was_decided_through FROM new AS n
+        WHERE (n.site_id, n.agent_id, n.epoch) = (s.site_id, s.agent_id, s.epoch))
+    RETURNING site_id, agent_id, epoch, decided_through
+), taken_over AS (
+    DELETE FROM ahead USING saved
+    WHERE (ahead.site_id, ahead.agent_id, ahead.epoch) = (saved.site_id, saved.agent_id, saved.epoch)
+      AND ahead.sequence <= saved.decided_through
+)
+SELECT count(*) FROM saved
 
 -- name: add_gaps
--- Numbers that never were accepted.
+-- Numbers that never were accepted, and time nobody measured.
 INSERT INTO gap (site_id, agent_id, epoch, first_sequence, last_sequence, cause, recorded_at_ms)
-SELECT g.site_id, g.agent_id, g.epoch, g.first_sequence, g.last_sequence, g.cause, $7
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[])
-    WITH ORDINALITY AS g (site_id, agent_id, epoch, first_sequence, last_sequence, cause, place)
+SELECT g.site_id, g.agent_id, g.epoch, g.first_sequence, g.last_sequence, g.cause, g.recorded_at_ms
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
+            $7::bigint[])
+    WITH ORDINALITY AS g (site_id, agent_id, epoch, first_sequence, last_sequence, cause,
+                          recorded_at_ms, place)
 ORDER BY g.place
-
--- name: forget_ahead
--- The ledger has taken these over.
-DELETE FROM ahead WHERE site_id = $1 AND agent_id = $2 AND epoch = $3 AND sequence <= $4
 
 -- name: add_ahead
 -- Frames of the log that no stream counts yet; most are decided before the log is read.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 from typing import Any
 
@@ -13,10 +14,14 @@ from hexi_kit.tracing import current_traceparent
 
 from hexi_telemetry.domain.arrival import Decided
 from hexi_telemetry.domain.keys import KeyRing, StatedKey
-from hexi_telemetry.domain.stream import Stream, StreamKey
+from hexi_telemetry.domain.stream import Gap, Stream, StreamKey
+from hexi_telemetry.store.together import Together
 from hexi_telemetry.wire.events import gap_event, suspicion_event
 from hexi_telemetry.wire.keys import key_event
 
+# Decided, when, and the trace of whoever sent it.
+Change = tuple[Decided, int, str]
+STREAMS_MAX = 256
 SQL = load("hexi_telemetry.store", "queries.sql")
 
 
@@ -25,10 +30,14 @@ class LedgerConflict(HexiError):
 
 
 class PostgresStreams:
-    """One row a stream; a commit follows the row it was computed from, or raises."""
+    """One row a stream; a commit follows the row it was computed from, or raises.
+
+    Many streams share a transaction: a process that failed to write one starts again for all.
+    """
 
     def __init__(self, pool: asyncpg.Pool[Any]) -> None:
         self._pool = pool
+        self._together = Together(self._write, STREAMS_MAX)
 
     async def newest(self, site_id: str, agent_id: str) -> Stream | None:
         row = await self._pool.fetchrow(SQL.newest_stream, site_id, agent_id)
@@ -50,32 +59,27 @@ class PostgresStreams:
         )
 
     async def commit(self, decided: Decided, now_ms: int) -> None:
-        stream = decided.stream
+        await self._together.add((decided, now_ms, current_traceparent()))
+
+    async def _write(self, batch: Sequence[Change]) -> None:
+        """Streams of one batch are never the same: each is decided in one place."""
         async with UnitOfWork(self._pool) as uow:
             saved = await uow.connection.fetchval(
-                SQL.save_stream,
-                *stream.key,
-                stream.decided_through,
-                stream.head,
-                stream.accepted,
-                stream.refused,
-                stream.missing,
-                stream.last_observed_at_ms,
-                decided.was_decided_through,
+                SQL.save_streams, *_columns(_row(decided) for decided, _, _ in batch)
             )
-            if saved is None:
-                was = decided.was_decided_through
-                raise LedgerConflict(f"{stream.key}: expected decided through {was}, was another")
-            if decided.gaps:
-                await uow.connection.execute(SQL.add_gaps, *_columns(decided), now_ms)
-            # Never the head of a partition's log: rows here are from before a crash.
-            await uow.connection.execute(SQL.forget_ahead, *stream.key, stream.decided_through)
-            trace = current_traceparent()
-            if decided.stated is not None:
-                await _save_keys(uow, stream)
-                uow.publish(key_event(stream.key, decided.stated, trace))
-            uow.publish(*(gap_event(key, gap, now_ms, trace) for key, gap in decided.gaps))
-            uow.publish(*(suspicion_event(one, now_ms, trace) for one in decided.suspicions))
+            if saved != len(batch):
+                streams = [str(decided.stream.key) for decided, _, _ in batch]
+                raise LedgerConflict(f"expected {streams} as they were read, was another")
+            gaps = [_gap(key, gap, now) for decided, now, _ in batch for key, gap in decided.gaps]
+            if gaps:
+                await uow.connection.execute(SQL.add_gaps, *_columns(gaps))
+            for decided, now_ms, trace in batch:
+                if decided.stated is not None:
+                    await _save_keys(uow, decided.stream)
+                    uow.publish(key_event(decided.stream.key, decided.stated, trace))
+                uow.publish(*(gap_event(key, gap, now_ms, trace) for key, gap in decided.gaps))
+                told = (suspicion_event(one, now_ms, trace) for one in decided.suspicions)
+                uow.publish(*told)
 
 
 async def _save_keys(uow: UnitOfWork, stream: Stream) -> None:
@@ -85,6 +89,16 @@ async def _save_keys(uow: UnitOfWork, stream: Stream) -> None:
     await uow.connection.executemany(SQL.add_key, rows)
 
 
-def _columns(decided: Decided) -> list[list[Any]]:
-    rows = [(*key, gap.first, gap.last, gap.cause.value) for key, gap in decided.gaps]
+def _row(decided: Decided) -> tuple[Any, ...]:
+    stream = decided.stream
+    counts = (stream.accepted, stream.refused, stream.missing, stream.last_observed_at_ms)
+    through = (stream.decided_through, decided.was_decided_through)
+    return (*stream.key, *through, stream.head, *counts)
+
+
+def _gap(key: StreamKey, gap: Gap, now_ms: int) -> tuple[Any, ...]:
+    return (*key, gap.first, gap.last, gap.cause.value, now_ms)
+
+
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]

@@ -9,15 +9,19 @@ from hexi_kit.tracing import current_traceparent
 
 from hexi_telemetry.domain.arrival import Arrival
 from hexi_telemetry.domain.stream import StreamKey
+from hexi_telemetry.stream.recent import RecentFrames
 from hexi_telemetry.wire.events import frame_event
 
 
 class KafkaFrameLog:
     """Returns when the broker has every frame of the batch."""
 
-    def __init__(self, producer: Publisher) -> None:
-        self._producer = producer
+    def __init__(self, producer: Publisher, recent: RecentFrames) -> None:
+        self._producer, self._recent = producer, recent
 
     async def append(self, stream: StreamKey, frames: Sequence[Arrival]) -> None:
         trace = current_traceparent()
-        await self._producer.send_all([frame_event(stream, one, trace) for one in frames])
+        events = [frame_event(stream, one, trace) for one in frames]
+        for event, one in zip(events, frames, strict=True):
+            self._recent.keep(event.event_id, one)
+        await self._producer.send_all(events)

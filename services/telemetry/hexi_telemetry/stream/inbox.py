@@ -14,10 +14,12 @@ from hexi_kit.kafka.codec import decode
 from hexi_kit.kafka.record import Record
 from hexi_kit.testing import faults
 
+from hexi_telemetry.domain.frame import Frame
 from hexi_telemetry.handlers.sites import KnownSites
 from hexi_telemetry.handlers.windows import close_ripe, gather
 from hexi_telemetry.ports.facts import SiteStore
 from hexi_telemetry.ports.windows import WindowStore
+from hexi_telemetry.stream.recent import RecentFrames
 from hexi_telemetry.wire.facts import server_set_facts, site_facts
 from hexi_telemetry.wire.frames import frame_of_log
 
@@ -31,10 +33,15 @@ class Inbox:
     """The handler of the one consumer group; knows how far the frame log is taken in."""
 
     def __init__(
-        self, windows: WindowStore, sites: SiteStore, known: KnownSites, clock: Clock
+        self,
+        windows: WindowStore,
+        sites: SiteStore,
+        known: KnownSites,
+        recent: RecentFrames,
+        clock: Clock,
     ) -> None:
         self._windows, self._sites, self._known = windows, sites, known
-        self._clock = clock
+        self._recent, self._clock = recent, clock
         self._next: dict[int, int] = {}
         self._poisoned: set[tuple[int, int]] = set()
         self._moved = asyncio.Condition()
@@ -47,11 +54,11 @@ class Inbox:
         """A batch of one topic; each partition's records are in order."""
         match records[0].topic:
             case INVENTORY_SITE.name:
-                facts = _all(INVENTORY_SITE, records, site_facts)
+                facts = _each(records, _stored(INVENTORY_SITE, site_facts))
                 await self._sites.save_sites(records, facts)
                 await self._known.hear(sites=facts)
             case INVENTORY_SERVER_SET.name:
-                sets = _all(INVENTORY_SERVER_SET, records, server_set_facts)
+                sets = _each(records, _stored(INVENTORY_SERVER_SET, server_set_facts))
                 await self._sites.save_server_sets(records, sets)
                 await self._known.hear(server_sets=sets)
             case _:
@@ -80,9 +87,13 @@ class Inbox:
             offset += 1
         return offset
 
+    def _frame(self, record: Record) -> Frame:
+        known = self._recent.take(record)
+        return known or frame_of_log(decode(TELEMETRY_FRAME, record).frame)
+
     async def _take_in(self, records: list[Record]) -> None:
         try:
-            frames = _all(TELEMETRY_FRAME, records, lambda signed: frame_of_log(signed.frame))
+            frames = _each(records, self._frame)
         except Poison as poison:
             async with self._moved:
                 broken = records[poison.index]
@@ -100,14 +111,19 @@ class Inbox:
             self._moved.notify_all()
 
 
-def _all(topic: Topic, records: list[Record], read: Callable[[Any], Fact]) -> list[Fact]:
-    """Every record's fact; a tombstone has none; Poison names the first that is broken."""
+def _stored(topic: Topic, read: Callable[[Any], Fact]) -> Callable[[Record], Fact | None]:
+    """Reads the newest of a key; a tombstone has none."""
+    return lambda record: None if record.value is None else read(decode(topic, record))
+
+
+def _each(records: list[Record], read: Callable[[Record], Fact | None]) -> list[Fact]:
+    """What the records say; Poison names the first that is broken."""
     found = []
     for index, record in enumerate(records):
-        if record.value is None and topic.cleanup != "delete":
-            continue
         try:
-            found.append(read(decode(topic, record)))
+            fact = read(record)
         except Poison as poison:
             raise Poison(poison.reason, index) from poison
+        if fact is not None:
+            found.append(fact)
     return found
