@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hexi_cli import market, money, operate, security, sites, submit, why, work
+from hexi_cli import market, money, operate, security, sites, submit, telemetry, why, work
 from hexi_cli.render import Printer
 from hexi_cli.state import State
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 sites.app.add_typer(operate.app)
 app.add_typer(sites.app, name="site")
+app.add_typer(telemetry.app, name="telemetry")
 for part in (submit, work, why, market, money, security):
     app.add_typer(part.app)
 

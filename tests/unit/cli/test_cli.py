@@ -15,6 +15,7 @@ COMMANDS = (
     + [["submit"], ["get"], ["list"], ["why"], ["logs"], ["cancel"]]
     + [["order", c] for c in ("place", "cancel", "show")]
     + [["products"], ["book"], ["trades"], ["bill"], ["account"], ["quarantine"]]
+    + [["telemetry", c] for c in ("series", "watch", "gaps", "pue")]
     + [["incident", c] for c in ("list", "show", "advance")]
 )
 
@@ -37,6 +38,10 @@ def test_each_command_explains_itself(words):
         ["why", "w"],
         ["book", "p"],
         ["bill", "t", "2026-11"],
+        ["telemetry", "series", "--site", "s"],
+        ["telemetry", "watch", "--once"],
+        ["telemetry", "gaps", "--site", "s"],
+        ["telemetry", "pue", "--site", "s"],
     ],
     ids=" ".join,
 )
