@@ -12,7 +12,7 @@ from hexi_agent.config import AgentConfig
 from hexi_agent.hosts import Host, names_of
 from hexi_agent.mapping.board import Board, BoardOptions
 from hexi_agent.mapping.match import RuleBook
-from hexi_agent.mapping.rules import read_rules
+from hexi_agent.mapping.rules import read_mappings
 from hexi_agent.mapping.subjects import Subjects
 from hexi_agent.sources.raw import RawSource, Take
 
@@ -24,7 +24,10 @@ def make_sources(config: AgentConfig, clock: Clock) -> list[RawSource]:
 
 
 def make_board(
-    config: AgentConfig, hosts: Sequence[Host], sources: Sequence[RawSource], clock: Clock
+    config: AgentConfig,
+    hosts: Sequence[Host],
+    sources: Sequence[RawSource],
+    now_ms: Callable[[], int],
 ) -> Board:
     """What a source says is fresh for two of its own looks, at least for two of our periods."""
     periods = [max(config.period_ms, one.period_ms) for one in config.sources]
@@ -32,10 +35,11 @@ def make_board(
     for source, period_ms in zip(sources, periods, strict=True):
         known_ms = stale_ms.get(source.name, 0)
         stale_ms[source.name] = max(known_ms, PERIODS_FRESH * period_ms)
-    book = RuleBook(read_rules(config.mappings.files, config.mappings.shipped))
+    mappings = read_mappings(config.mappings.files, config.mappings.shipped)
+    book = RuleBook([rule for one in mappings for rule in one.rules])
     subjects = Subjects(names_of(hosts), config.subjects)
     options = BoardOptions(len(hosts), config.period_ms, stale_ms)
-    return Board(book, subjects, clock.now_ms, options)
+    return Board(book, subjects, now_ms, options)
 
 
 def only_wanted(sources: Sequence[RawSource], wants: Callable[..., bool]) -> None:

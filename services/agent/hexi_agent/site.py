@@ -205,7 +205,7 @@ class SiteAgent:
     def _add_gathering(self) -> Source:
         clock = self._around.clock
         sources = make_sources(self._config, clock)
-        board = make_board(self._config, self._hosts, sources, clock)
+        board = make_board(self._config, self._hosts, sources, clock.now_ms)
         only_wanted(sources, board.wants)
         for number, source in enumerate(sources):
             kept = KeptSource(source, board.take, self._backoff(60.0))

@@ -135,7 +135,7 @@ def test_what_is_fresh_follows_how_often_a_source_looks() -> None:
     config = AgentConfig.model_validate(SITE | {"hosts": "a.csv", "sources": [entry]})
     source = Frail()
 
-    board = make_board(config, parse_hosts(HEAD + ROW), [source], ManualClock())
+    board = make_board(config, parse_hosts(HEAD + ROW), [source], ManualClock().now_ms)
 
     assert board._options.stale_of(source.name) == 120_000
     assert board.wants("node_cpu_seconds_total", (("cpu", "0"), ("mode", "idle")))

@@ -12,7 +12,7 @@ from hexi_agent.domain.physics import Meters
 from hexi_agent.domain.readings import METERS, METRICS
 from hexi_agent.mapping.board import Board, BoardOptions
 from hexi_agent.mapping.match import RuleBook
-from hexi_agent.mapping.rules import MappingFile, parse_mapping, read_rules, shipped_names
+from hexi_agent.mapping.rules import MappingFile, parse_mapping, read_mappings, shipped_names
 from hexi_agent.mapping.subjects import SubjectRule, Subjects
 from hexi_agent.sources.raw import RawReading
 from hexi_kit.errors import InvalidArgument
@@ -275,7 +275,7 @@ def test_a_wrong_mapping_says_what_is_wrong(text: str, reason: str, tmp_path: Pa
     path.write_text(text)
 
     with pytest.raises(InvalidArgument, match=reason):
-        read_rules([path], [])
+        read_mappings([path], [])
 
 
 def test_a_subject_rule_without_its_group_is_refused() -> None:

@@ -106,12 +106,12 @@ class _Test:
     """A rule's patterns, compiled."""
 
     def __init__(self, rule: Rule) -> None:
-        self.read = _compiled(rule.read)
-        self.per = _compiled(rule.per) if rule.per else None
-        self.subject = _compiled(rule.subject) if rule.subject else None
-        self._unit = _compiled(rule.unit) if rule.unit else None
+        self.read = compiled(rule.read)
+        self.per = compiled(rule.per) if rule.per else None
+        self.subject = compiled(rule.subject) if rule.subject else None
+        self._unit = compiled(rule.unit) if rule.unit else None
         self._wanted = rule.unit
-        self._where = {name: (_compiled(texts), texts) for name, texts in rule.where.items()}
+        self._where = {name: (compiled(texts), texts) for name, texts in rule.where.items()}
 
     def refuses(self, labels: dict[str, str], unit: str | None = None) -> str:
         """What keeps the reading out; empty if nothing does. A `unit` of None is any."""
@@ -123,5 +123,6 @@ class _Test:
         return ""
 
 
-def _compiled(patterns: Patterns) -> re.Pattern[str]:
+def compiled(patterns: Patterns) -> re.Pattern[str]:
+    """Whether a text fits any of these."""
     return re.compile("|".join(translate(one) for one in patterns), re.DOTALL)

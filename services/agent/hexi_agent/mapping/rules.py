@@ -73,13 +73,39 @@ class Rule(BaseModel):
         return self
 
 
+class FactRule(BaseModel):
+    """What a reading tells of the server itself, for those who look for servers.
+
+    A number is the count, sum or maximum of its readings, times `scale`; a word is a label's text.
+    """
+
+    model_config = _STRICT
+
+    read: Patterns
+    where: dict[str, Patterns] = Field(default_factory=dict)
+    fact: Literal[
+        "cpu_milli", "memory_mib", "accelerators", "power_limit_w", "model", "accelerator", "rack"
+    ]
+    over: Literal["count", "sum", "max"] = "max"
+    by: tuple[str, ...] | None = None
+    scale: float = Field(1.0, allow_inf_nan=False)
+    label: str = ""
+
+    @model_validator(mode="after")
+    def _is_word_or_number(self) -> FactRule:
+        if bool(self.label) != (self.fact in ("model", "accelerator", "rack")):
+            raise ValueError("label: expected one for a word, and none for a number")
+        return self
+
+
 class MappingFile(BaseModel):
     """One file: rules in the order in which they are preferred."""
 
     model_config = _STRICT
 
     about: str = ""
-    rules: tuple[Rule, ...] = Field(max_length=RULES_MAX)
+    facts: tuple[FactRule, ...] = Field((), max_length=RULES_MAX)
+    rules: tuple[Rule, ...] = Field((), max_length=RULES_MAX)
 
 
 def shipped_names() -> list[str]:
@@ -97,13 +123,13 @@ def shipped(name: str) -> MappingFile:
     return parse_mapping(text, name)
 
 
-def read_rules(files: Iterable[Path], names: Iterable[str] | None = None) -> list[Rule]:
-    """Rules of these files, then of the named shipped mappings; None: of all that are shipped.
+def read_mappings(files: Iterable[Path], names: Iterable[str] | None = None) -> list[MappingFile]:
+    """These files, then the named ones that are shipped; None: all that are.
 
     Raises:
         InvalidArgument: saying which file is wrong where.
     """
-    found: list[Rule] = []
+    found: list[MappingFile] = []
     for path in files:
         try:
             text = path.read_bytes()[: FILE_BYTES_MAX + 1]
@@ -111,10 +137,8 @@ def read_rules(files: Iterable[Path], names: Iterable[str] | None = None) -> lis
             raise InvalidArgument([Violation("mappings", f"{path}: {error.strerror}")]) from error
         if len(text) > FILE_BYTES_MAX:
             raise InvalidArgument([Violation("mappings", f"{path}: over {FILE_BYTES_MAX} bytes")])
-        found += parse_mapping(text, str(path)).rules
-    for name in shipped_names() if names is None else names:
-        found += shipped(name).rules
-    return found
+        found.append(parse_mapping(text, str(path)))
+    return found + [shipped(name) for name in (shipped_names() if names is None else names)]
 
 
 def parse_mapping(text: str | bytes, name: str) -> MappingFile:

@@ -38,10 +38,12 @@ class Subjects:
     def server(self, subject: str) -> int:
         """Index of the server, or NOBODY."""
         found = self._table.get(subject.casefold(), NOBODY)
+        return found if found != NOBODY else self._table.get(self.name(subject).casefold(), NOBODY)
+
+    def name(self, subject: str) -> str:
+        """What the rules make of it; without one that fits, what it is."""
         for pattern, name in self._rules:
-            if found != NOBODY:
-                break
             if (match := pattern.fullmatch(subject)) is not None:
                 given = {key: text or "" for key, text in match.groupdict().items()}
-                found = self._table.get(name.format(**given).casefold(), NOBODY)
-        return found
+                return name.format(**given)
+        return subject

@@ -1,0 +1,1 @@
+"""What an operator types: `hexi-agent run | map | discover | check`, each loaded when asked for."""
