@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from hexi_telemetry.domain.frame import Frame, Reason, Refusal
 from hexi_telemetry.domain.keys import KeyRing
+from hexi_telemetry.domain.silence import Heard, Silence
 
 RECENT_MAX = 1_024
 NUMBER_MAX = 2**63 - 1
@@ -23,14 +24,20 @@ class Cause(Enum):
     AGENT_LOST = 1
     EPOCH_CHANGED = 2
     REFUSED = 3
+    SILENT = 4
 
 
 class Gap(NamedTuple):
-    """`first`..`last` never were accepted; `last` 0 means nobody knows how many."""
+    """`first`..`last` never were accepted; `last` 0 means nobody knows how many.
+
+    Where only time is missing, `first` is the number that came after it, and `last` one less.
+    """
 
     first: int
     last: int
     cause: Cause
+    from_ms: int = 0
+    to_ms: int = 0
 
 
 class Place(Enum):
@@ -71,6 +78,7 @@ class Stream:
     recent: OrderedDict[int, bytes] = field(default_factory=OrderedDict)
     disputed: set[int] = field(default_factory=set)
     keys: KeyRing = field(default_factory=KeyRing)
+    silence: Silence = field(default_factory=Silence)
 
     def copy(self) -> Stream:
         return replace(
@@ -78,6 +86,7 @@ class Stream:
             ahead=dict(self.ahead),
             recent=OrderedDict(self.recent),
             disputed=set(self.disputed),
+            silence=self.silence.copy(),
         )
 
     def locate(self, sequence: int, digest: bytes, resumed_at: int) -> Place:
@@ -111,12 +120,16 @@ class Stream:
 
     def settle(self, frame: Frame, refusal: Refusal | None) -> list[Gap]:
         """Decide this frame's number and every number before it; the gaps this makes."""
+        before = Heard(self.last_observed_at_ms, self.decided_through)
         gaps = self._skip_to(frame.sequence)
         if refusal is None:
             self.accepted += 1
+            if (span := self.silence.hear(frame, before)) is not None:
+                gaps.append(Gap(frame.sequence, frame.sequence - 1, Cause.SILENT, *span))
             self.last_observed_at_ms = max(self.last_observed_at_ms, frame.observed_at_ms)
         else:
             self.refused += 1
+            self.silence.hole = frame.sequence
             gaps.append(Gap(frame.sequence, frame.sequence, Cause.REFUSED))
         self.ahead.pop(frame.sequence, None)
         self.disputed.discard(frame.sequence)
@@ -129,6 +142,7 @@ class Stream:
         while (digest := self.ahead.pop(self.decided_through + 1, None)) is not None:
             self.accepted += 1
             self._advance(self.decided_through + 1, digest)
+            self.silence.hole = self.decided_through
         return self.decided_through - before
 
     def dispute(self, sequence: int) -> None:
@@ -138,6 +152,8 @@ class Stream:
 
     def _skip_to(self, sequence: int) -> list[Gap]:
         first, end = self.decided_through + 1, sequence
+        if first < end:
+            self.silence.hole = end - 1
         gaps: list[Gap] = []
         inside = {n for n in (*self.ahead, *self.disputed) if first <= n < end}
         for number in sorted(inside):

@@ -53,12 +53,14 @@ SELECT count(*) FROM saved
 
 -- name: add_gaps
 -- Numbers that never were accepted, and time nobody measured.
-INSERT INTO gap (site_id, agent_id, epoch, first_sequence, last_sequence, cause, recorded_at_ms)
-SELECT g.site_id, g.agent_id, g.epoch, g.first_sequence, g.last_sequence, g.cause, g.recorded_at_ms
+INSERT INTO gap (site_id, agent_id, epoch, first_sequence, last_sequence, cause,
+                 recorded_at_ms, from_ms, to_ms)
+SELECT site_id, agent_id, epoch, first_sequence, last_sequence, cause,
+       recorded_at_ms, from_ms, to_ms
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
-            $7::bigint[])
+            $7::bigint[], $8::bigint[], $9::bigint[])
     WITH ORDINALITY AS g (site_id, agent_id, epoch, first_sequence, last_sequence, cause,
-                          recorded_at_ms, place)
+                          recorded_at_ms, from_ms, to_ms, place)
 ORDER BY g.place
 
 -- name: add_ahead
@@ -150,7 +152,8 @@ ORDER BY start_ms, width_ms LIMIT $6
 
 -- name: list_gaps
 -- A page of a site's gaps in the order they were recorded.
-SELECT id, agent_id, epoch, first_sequence, last_sequence, cause, recorded_at_ms
+SELECT id, agent_id, epoch, first_sequence, last_sequence, cause, recorded_at_ms,
+       from_ms, to_ms
 FROM gap WHERE site_id = $1 AND id > $2 ORDER BY id LIMIT $3
 
 -- name: list_streams

@@ -40,6 +40,8 @@ class PostgresReads:
                     last_sequence=row["last_sequence"],
                     cause=telemetry_pb2.GapCause.ValueType(row["cause"]),
                     recorded_at_ms=row["recorded_at_ms"],
+                    from_ms=row["from_ms"],
+                    to_ms=row["to_ms"],
                 ),
             )
             for row in rows

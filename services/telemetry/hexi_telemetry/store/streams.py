@@ -97,7 +97,8 @@ def _row(decided: Decided) -> tuple[Any, ...]:
 
 
 def _gap(key: StreamKey, gap: Gap, now_ms: int) -> tuple[Any, ...]:
-    return (*key, gap.first, gap.last, gap.cause.value, now_ms)
+    times = (now_ms, gap.from_ms, gap.to_ms)
+    return (*key, gap.first, gap.last, gap.cause.value, *times)
 
 
 def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:

@@ -34,6 +34,8 @@ def gap_message(stream: StreamKey, gap: Gap, now_ms: int) -> telemetry_pb2.GapRe
         last_sequence=gap.last,
         cause=telemetry_pb2.GapCause.ValueType(gap.cause.value),
         recorded_at_ms=now_ms,
+        from_ms=gap.from_ms,
+        to_ms=gap.to_ms,
     )
 
 

@@ -1,0 +1,3 @@
+-- The time a gap speaks of, where no number is missing but time is; 0 where it is not known.
+ALTER TABLE gap ADD COLUMN from_ms bigint NOT NULL DEFAULT 0;
+ALTER TABLE gap ADD COLUMN to_ms bigint NOT NULL DEFAULT 0;
