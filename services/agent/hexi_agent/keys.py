@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -104,12 +103,12 @@ def _write(path: Path, keys: Sequence[FrameKey]) -> None:
         }
         for key in keys
     ]
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=FILE)
-    with os.fdopen(descriptor, "w") as file:
+    beside = path.with_suffix(".new")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump({"keys": rows}, file)
         file.flush()
         os.fsync(file.fileno())
-    Path(beside).rename(path)
+    beside.rename(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

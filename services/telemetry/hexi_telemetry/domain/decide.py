@@ -99,9 +99,6 @@ def decide_key(
 
 
 def _joined(stream: Stream, key: StatedKey, around: Circumstances) -> KeyRing | Refusal:
-    early_ms = key.stated_at_ms - around.now_ms
-    if early_ms > around.bounds.early_ms:
-        return Refusal(Reason.CLOCK, f"stated key: it was stated {early_ms} ms from now")
     bound = around.site.fingerprints
     if bound and key.certificate_id not in bound:
         detail = f"certificate {key.certificate_id} is not bound to the site"
