@@ -13,6 +13,7 @@ from google.protobuf import json_format
 from hexi.inventory.v1 import inventory_pb2
 from hexi.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from hexi.scheduler.v1.scheduler_service_pb2_grpc import SchedulerServiceStub
+from hexi.telemetry.v1.measure_service_pb2_grpc import MeasureServiceStub
 from hexi.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 from hexi_kit.clock import Clock, SystemClock
 from hexi_kit.errors import InvalidArgument, Violation
@@ -37,6 +38,8 @@ from hexi_agent.frame import FrameSigner
 from hexi_agent.gather import KeptSource, make_board, make_sources, only_wanted
 from hexi_agent.hosts import read_hosts, server_set_of_hosts
 from hexi_agent.keys import FrameKeys
+from hexi_agent.mesh.mesh import Mesh, MeshNeeds
+from hexi_agent.mesh.options import MeshConfig
 from hexi_agent.orders import OrderWatch
 from hexi_agent.register import Register
 from hexi_agent.reports import Reports
@@ -96,10 +99,13 @@ class SiteAgent:
         """In the order of their start; call inside the running loop."""
         settings = self._around.settings
         inventory = cast(Any, InventoryServiceStub(self._channel(settings.inventory_address)))
-        telemetry = cast(Any, TelemetryServiceStub(self._channel(settings.telemetry_address)))
+        to_telemetry = self._channel(settings.telemetry_address)
+        telemetry = cast(Any, TelemetryServiceStub(to_telemetry))
         register = Register(self._server_set, self._config.state_dir, self._backoff(5.0))
         line = self._line()
         self._add_sender(telemetry, line, register)
+        if self._config.mesh is not None:
+            self._add_mesh(cast(Any, MeasureServiceStub(to_telemetry)), self._config.mesh)
         if self._config.executors:
             scheduler = cast(Any, SchedulerServiceStub(self._channel(settings.scheduler_address)))
             self._add_executors(scheduler)
@@ -133,6 +139,16 @@ class SiteAgent:
         sender = Sender(line, needs, self._backoff(2.0))
         self._run("sender", sender.run)
         self._add("frames on their way", stop=sender.drained, stop_timeout_s=FRAMES_DRAIN_S)
+
+    def _add_mesh(self, stub: Any, settings: MeshConfig) -> None:
+        config = self._config
+        clocks = (self._around.clock, self._real_clock)
+        backoff = self._backoff(30.0)
+        needs = MeshNeeds(config.site_id, config.agent_id, stub.ReportMesh, *clocks, backoff)
+        mesh = Mesh(needs, settings)
+        self._around.lifecycle.add(f"{config.site_id} mesh", mesh.start, mesh.stop)
+        self._run("mesh reports", mesh.report)
+        self._run("mesh probes", mesh.probe)
 
     def _add_executors(self, stub: Any) -> None:
         config, clock, real = self._config, self._around.clock, self._real_clock

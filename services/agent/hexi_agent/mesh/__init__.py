@@ -1,0 +1,1 @@
+"""The latency mesh: agents of different sites measure how long their datagrams travel."""
