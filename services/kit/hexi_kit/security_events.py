@@ -16,6 +16,7 @@ SEVERITY_ID = {"info": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 FRAME_REFUSED = "frame.refused"
 IDENTITY_REFUSED = "identity.refused"
 RUN_TAMPERED = "run.tampered"
+METER_IMPLAUSIBLE = "meter.implausible"
 
 
 @dataclass(frozen=True, slots=True)

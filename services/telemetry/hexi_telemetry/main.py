@@ -35,7 +35,7 @@ async def run(settings: TelemetrySettings) -> int:
     await migrate(pool, "hexi_telemetry.store.migrations", NAME)
     known, live, recent = KnownSites(), Live(), RecentFrames()
     producer = EventProducer(settings.kafka_bootstrap, identity, NAME, clock)
-    inbox = Inbox(PostgresWindows(pool), PostgresSites(pool), known, recent, clock)
+    inbox = Inbox(PostgresWindows(pool), PostgresSites(pool), known, recent, settings.energy, clock)
     consumer = FrameConsumer(settings.kafka_bootstrap, identity, inbox, producer, pool)
     log = KafkaFrameLog(producer, recent)
     needs = Needs(PostgresStreams(pool), log, known, live, lifecycle.crash)

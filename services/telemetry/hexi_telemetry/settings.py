@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+import yaml
 from hexi_kit.settings import ServiceSettings
 
 from hexi_telemetry.api.quota import QuotaLimits
 from hexi_telemetry.domain.check import Bounds
+from hexi_telemetry.domain.energy.policy import EnergyPolicies, EnergyPolicy
 
 
 class TelemetrySettings(ServiceSettings):
@@ -28,3 +34,15 @@ class TelemetrySettings(ServiceSettings):
             self.telemetry_site_frames_per_s,
             self.telemetry_site_burst_frames,
         )
+
+    @property
+    def energy(self) -> EnergyPolicies:
+        """How far meters and sensors may be off, from each date on."""
+        text = files("hexi_telemetry").joinpath("policies/energy-2026.yaml").read_text("utf-8")
+        dated = [_energy_policy(said) for said in yaml.safe_load(text)["dated"]]
+        return EnergyPolicies(tuple(sorted(dated, key=lambda policy: policy.effective_from_ms)))
+
+
+def _energy_policy(said: dict[str, Any]) -> EnergyPolicy:
+    day = datetime.fromisoformat(said.pop("effective_from")).replace(tzinfo=UTC)
+    return EnergyPolicy(effective_from_ms=int(day.timestamp() * 1_000), **said)

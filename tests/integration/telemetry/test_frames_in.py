@@ -196,8 +196,8 @@ async def test_a_quarter_of_an_hour_becomes_energy_and_pue(world) -> None:
         start_ms + QUARTER_MS,
         1,
     )
-    # The first reading came ten seconds into the quarter: a meter is never drawn out backwards.
-    assert rollup.it_energy_ws == 10_000 * 890
+    # The first reading came ten seconds into the quarter: those are taken to be like the rest.
+    assert rollup.it_energy_ws == 10_000 * 900
     assert rollup.pue.value_milli == 1_200
     assert rollup.pue.low_milli < 1_200 < rollup.pue.high_milli
     assert (rollup.coverage_ppm, rollup.frames) == (1_000_000, 90)
@@ -222,4 +222,22 @@ async def test_a_late_frame_restates_its_quarter(world) -> None:
     first, second = await world.until_site_has(TELEMETRY_ROLLUP, 2)
     assert (first.revision, second.revision) == (1, 2)
     assert (first.frames, second.frames) == (2, 3)
-    assert second.it_energy_ws == first.it_energy_ws * 3 // 2
+    assert (first.coverage_ppm, second.coverage_ppm) == (22_222, 33_333)
+
+
+async def test_minutes_are_kept_and_not_published(world) -> None:
+    await world.publish_site()
+    await world.start()
+    maker = world.maker()
+    session = await world.open(maker)
+    start_ms = first_quarter_ms(maker)
+    for step in range(1, 98):
+        maker.now_ms = start_ms + step * 10_000
+        await session.push(maker.frame())
+    await world.until_site_has(TELEMETRY_ROLLUP, 1)
+
+    asked = rpc.ListRollupsRequest(site_id=world.site, width_ms=60_000)
+    minutes = (await world.stub().ListRollups(asked)).rollups
+
+    assert [minute.start_ms for minute in minutes[:2]] == [start_ms, start_ms + 60_000]
+    assert {minute.it_energy_ws for minute in minutes} == {600_000}

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from hexi.telemetry.v1 import telemetry_pb2 as hexi_dot_telemetry_dot_v1_dot_telemetry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)hexi/telemetry/v1/telemetry_service.proto\x12\x11hexi.telemetry.v1\x1a!hexi/telemetry/v1/telemetry.proto\"N\n\x05Hello\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x13\n\x0b\x63\x65rtificate\x18\x04 \x01(\x0c\"\xad\x01\n\x11PushFramesRequest\x12)\n\x05hello\x18\x01 \x01(\x0b\x32\x18.hexi.telemetry.v1.HelloH\x00\x12/\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x1e.hexi.telemetry.v1.SignedFrameH\x00\x12\x34\n\x03key\x18\x03 \x01(\x0b\x32%.hexi.telemetry.v1.SignedKeyStatementH\x00\x42\x06\n\x04item\"<\n\x06Resume\x12\x15\n\rnext_sequence\x18\x01 \x01(\x04\x12\x1b\n\x13server_set_revision\x18\x02 \x01(\x04\"\\\n\x07Refused\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12/\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.hexi.telemetry.v1.FrameRefusal\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"L\n\x03\x41\x63k\x12\x18\n\x10through_sequence\x18\x01 \x01(\x04\x12+\n\x07refused\x18\x02 \x03(\x0b\x32\x1a.hexi.telemetry.v1.Refused\"p\n\x12PushFramesResponse\x12+\n\x06resume\x18\x01 \x01(\x0b\x32\x19.hexi.telemetry.v1.ResumeH\x00\x12%\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x16.hexi.telemetry.v1.AckH\x00\x42\x06\n\x04item\"l\n\x12ListRollupsRequest\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66rom_ms\x18\x02 \x01(\x03\x12\r\n\x05to_ms\x18\x03 \x01(\x03\x12\x11\n\tpage_size\x18\x04 \x01(\r\x12\x12\n\npage_token\x18\x05 \x01(\t\"`\n\x13ListRollupsResponse\x12\x30\n\x07rollups\x18\x01 \x03(\x0b\x32\x1f.hexi.telemetry.v1.RollupClosed\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x0fListGapsRequest\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x10ListGapsResponse\x12,\n\x04gaps\x18\x01 \x03(\x0b\x32\x1e.hexi.telemetry.v1.GapRecorded\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x14GetSiteStatusRequest\x12\x0f\n\x07site_id\x18\x01 \x01(\t\"\x99\x01\n\x0cStreamStatus\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x17\n\x0f\x64\x65\x63ided_through\x18\x03 \x01(\x04\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x04 \x01(\x04\x12\x0f\n\x07refused\x18\x05 \x01(\x04\x12\x0f\n\x07missing\x18\x06 \x01(\x04\x12\x1b\n\x13last_observed_at_ms\x18\x07 \x01(\x03\"Z\n\x15GetSiteStatusResponse\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x30\n\x07streams\x18\x02 \x03(\x0b\x32\x1f.hexi.telemetry.v1.StreamStatus2\x88\x03\n\x10TelemetryService\x12]\n\nPushFrames\x12$.hexi.telemetry.v1.PushFramesRequest\x1a%.hexi.telemetry.v1.PushFramesResponse(\x01\x30\x01\x12\\\n\x0bListRollups\x12%.hexi.telemetry.v1.ListRollupsRequest\x1a&.hexi.telemetry.v1.ListRollupsResponse\x12S\n\x08ListGaps\x12\".hexi.telemetry.v1.ListGapsRequest\x1a#.hexi.telemetry.v1.ListGapsResponse\x12\x62\n\rGetSiteStatus\x12\'.hexi.telemetry.v1.GetSiteStatusRequest\x1a(.hexi.telemetry.v1.GetSiteStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)hexi/telemetry/v1/telemetry_service.proto\x12\x11hexi.telemetry.v1\x1a!hexi/telemetry/v1/telemetry.proto\"N\n\x05Hello\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x13\n\x0b\x63\x65rtificate\x18\x04 \x01(\x0c\"\xad\x01\n\x11PushFramesRequest\x12)\n\x05hello\x18\x01 \x01(\x0b\x32\x18.hexi.telemetry.v1.HelloH\x00\x12/\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x1e.hexi.telemetry.v1.SignedFrameH\x00\x12\x34\n\x03key\x18\x03 \x01(\x0b\x32%.hexi.telemetry.v1.SignedKeyStatementH\x00\x42\x06\n\x04item\"<\n\x06Resume\x12\x15\n\rnext_sequence\x18\x01 \x01(\x04\x12\x1b\n\x13server_set_revision\x18\x02 \x01(\x04\"\\\n\x07Refused\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12/\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.hexi.telemetry.v1.FrameRefusal\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"L\n\x03\x41\x63k\x12\x18\n\x10through_sequence\x18\x01 \x01(\x04\x12+\n\x07refused\x18\x02 \x03(\x0b\x32\x1a.hexi.telemetry.v1.Refused\"p\n\x12PushFramesResponse\x12+\n\x06resume\x18\x01 \x01(\x0b\x32\x19.hexi.telemetry.v1.ResumeH\x00\x12%\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x16.hexi.telemetry.v1.AckH\x00\x42\x06\n\x04item\"~\n\x12ListRollupsRequest\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66rom_ms\x18\x02 \x01(\x03\x12\r\n\x05to_ms\x18\x03 \x01(\x03\x12\x11\n\tpage_size\x18\x04 \x01(\r\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x10\n\x08width_ms\x18\x06 \x01(\r\"`\n\x13ListRollupsResponse\x12\x30\n\x07rollups\x18\x01 \x03(\x0b\x32\x1f.hexi.telemetry.v1.RollupClosed\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x0fListGapsRequest\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x10ListGapsResponse\x12,\n\x04gaps\x18\x01 \x03(\x0b\x32\x1e.hexi.telemetry.v1.GapRecorded\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x14GetSiteStatusRequest\x12\x0f\n\x07site_id\x18\x01 \x01(\t\"\x99\x01\n\x0cStreamStatus\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x17\n\x0f\x64\x65\x63ided_through\x18\x03 \x01(\x04\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x04 \x01(\x04\x12\x0f\n\x07refused\x18\x05 \x01(\x04\x12\x0f\n\x07missing\x18\x06 \x01(\x04\x12\x1b\n\x13last_observed_at_ms\x18\x07 \x01(\x03\"Z\n\x15GetSiteStatusResponse\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x30\n\x07streams\x18\x02 \x03(\x0b\x32\x1f.hexi.telemetry.v1.StreamStatus2\x88\x03\n\x10TelemetryService\x12]\n\nPushFrames\x12$.hexi.telemetry.v1.PushFramesRequest\x1a%.hexi.telemetry.v1.PushFramesResponse(\x01\x30\x01\x12\\\n\x0bListRollups\x12%.hexi.telemetry.v1.ListRollupsRequest\x1a&.hexi.telemetry.v1.ListRollupsResponse\x12S\n\x08ListGaps\x12\".hexi.telemetry.v1.ListGapsRequest\x1a#.hexi.telemetry.v1.ListGapsResponse\x12\x62\n\rGetSiteStatus\x12\'.hexi.telemetry.v1.GetSiteStatusRequest\x1a(.hexi.telemetry.v1.GetSiteStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,19 +45,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PUSHFRAMESRESPONSE']._serialized_start=589
   _globals['_PUSHFRAMESRESPONSE']._serialized_end=701
   _globals['_LISTROLLUPSREQUEST']._serialized_start=703
-  _globals['_LISTROLLUPSREQUEST']._serialized_end=811
-  _globals['_LISTROLLUPSRESPONSE']._serialized_start=813
-  _globals['_LISTROLLUPSRESPONSE']._serialized_end=909
-  _globals['_LISTGAPSREQUEST']._serialized_start=911
-  _globals['_LISTGAPSREQUEST']._serialized_end=984
-  _globals['_LISTGAPSRESPONSE']._serialized_start=986
-  _globals['_LISTGAPSRESPONSE']._serialized_end=1075
-  _globals['_GETSITESTATUSREQUEST']._serialized_start=1077
-  _globals['_GETSITESTATUSREQUEST']._serialized_end=1116
-  _globals['_STREAMSTATUS']._serialized_start=1119
-  _globals['_STREAMSTATUS']._serialized_end=1272
-  _globals['_GETSITESTATUSRESPONSE']._serialized_start=1274
-  _globals['_GETSITESTATUSRESPONSE']._serialized_end=1364
-  _globals['_TELEMETRYSERVICE']._serialized_start=1367
-  _globals['_TELEMETRYSERVICE']._serialized_end=1759
+  _globals['_LISTROLLUPSREQUEST']._serialized_end=829
+  _globals['_LISTROLLUPSRESPONSE']._serialized_start=831
+  _globals['_LISTROLLUPSRESPONSE']._serialized_end=927
+  _globals['_LISTGAPSREQUEST']._serialized_start=929
+  _globals['_LISTGAPSREQUEST']._serialized_end=1002
+  _globals['_LISTGAPSRESPONSE']._serialized_start=1004
+  _globals['_LISTGAPSRESPONSE']._serialized_end=1093
+  _globals['_GETSITESTATUSREQUEST']._serialized_start=1095
+  _globals['_GETSITESTATUSREQUEST']._serialized_end=1134
+  _globals['_STREAMSTATUS']._serialized_start=1137
+  _globals['_STREAMSTATUS']._serialized_end=1290
+  _globals['_GETSITESTATUSRESPONSE']._serialized_start=1292
+  _globals['_GETSITESTATUSRESPONSE']._serialized_end=1382
+  _globals['_TELEMETRYSERVICE']._serialized_start=1385
+  _globals['_TELEMETRYSERVICE']._serialized_end=1777
 # @@protoc_insertion_point(module_scope)

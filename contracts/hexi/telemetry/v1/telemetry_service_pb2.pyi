@@ -184,11 +184,14 @@ class ListRollupsRequest(_message.Message):
     TO_MS_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    WIDTH_MS_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     from_ms: _builtins.int
     to_ms: _builtins.int
     page_size: _builtins.int
     page_token: _builtins.str
+    width_ms: _builtins.int
+    """60000, 900000, 3600000 or 86400000; 0 means all but minutes, which are not published."""
     def __init__(
         self,
         *,
@@ -197,10 +200,11 @@ class ListRollupsRequest(_message.Message):
         to_ms: _builtins.int = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        width_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_ms", b"from_ms", "page_size", b"page_size", "page_token", b"page_token", "site_id", b"site_id", "to_ms", b"to_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_ms", b"from_ms", "page_size", b"page_size", "page_token", b"page_token", "site_id", b"site_id", "to_ms", b"to_ms", "width_ms", b"width_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -132,7 +132,10 @@ class TelemetryServicer(TelemetryServiceServicer):
         after = read_token(violations, request.page_token, 2)
         violations.raise_if_any()
         rows = await self._needs.reads.rollups(
-            request.site_id, (request.from_ms, to_ms), (after[0], after[1]), size
+            request.site_id,
+            (request.from_ms, to_ms),
+            (after[0], after[1]),
+            (size, request.width_ms),
         )
         following = token(*rows[-1][:2]) if len(rows) == size else ""
         return pb.ListRollupsResponse(rollups=[row[2] for row in rows], next_page_token=following)

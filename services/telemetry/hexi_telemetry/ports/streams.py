@@ -40,6 +40,10 @@ class Sites(Protocol):
 
     def racks_of(self, site_id: str, revision: int, first: int, count: int) -> list[str]: ...
 
+    def carbon_of(self, site_id: str) -> tuple[int, ...]:
+        """Grams a kilowatt-hour by hour of the day of the contracted mix; none: not known."""
+        ...
+
     async def heard_of(self, site_id: str, revision: int) -> None:
         """Wait a moment for a revision that may be on its way."""
         ...
@@ -49,8 +53,14 @@ class Reads(Protocol):
     """Pages of what is stored: nothing is decided, so no handler stands between."""
 
     async def rollups(
-        self, site_id: str, between_ms: tuple[int, int], after: tuple[int, int], size: int
-    ) -> list[tuple[int, int, telemetry_pb2.RollupClosed]]: ...
+        self,
+        site_id: str,
+        between_ms: tuple[int, int],
+        after: tuple[int, int],
+        paged: tuple[int, int],
+    ) -> list[tuple[int, int, telemetry_pb2.RollupClosed]]:
+        """`paged` is how many, and of which width; 0: of all that are published."""
+        ...
 
     async def gaps(
         self, site_id: str, after: int, size: int

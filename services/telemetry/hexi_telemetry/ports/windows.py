@@ -1,16 +1,16 @@
-"""What rolling up needs from outside: transactions over quarters and rollups."""
+"""What rolling up needs from outside: transactions over cells and rollups."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hexi_kit.kafka.record import Record
 
-from hexi_telemetry.domain.quarter import Quarter
-from hexi_telemetry.domain.rollup import Rollup
+from hexi_telemetry.domain.energy.account import Account
+from hexi_telemetry.domain.energy.rollup import Rollup
 from hexi_telemetry.domain.stream import StreamKey
 
 
@@ -18,16 +18,16 @@ from hexi_telemetry.domain.stream import StreamKey
 class LogBatch:
     """What one batch of the frame log adds to the database.
 
-    `logged` names (stream, number, digest) of every frame: the ledger may not know them yet.
+    `points` are rows of (site, minute). `logged` names (stream, number, digest) of every frame:
+    the ledger may not know them yet.
     """
 
-    quarters: dict[tuple[str, int], Quarter] = field(default_factory=dict)
+    points: dict[tuple[str, int], bytes] = field(default_factory=dict)
     logged: list[tuple[StreamKey, int, bytes]] = field(default_factory=list)
     watermarks: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One interval of one site."""
 
     site_id: str
@@ -35,27 +35,62 @@ class Window:
     width_ms: int
 
 
+class Closing(NamedTuple):
+    """A window to be closed, and the account behind what it says."""
+
+    rollup: Rollup
+    account: Account
+
+
 class WindowWork(Protocol):
-    """One transaction over quarters and rollups."""
+    """One transaction over cells and rollups."""
 
     async def add(self, batch: LogBatch) -> None: ...
 
-    async def ripe(self, before_ms: int | None = None) -> list[Window]:
-        """Windows with news whose site has gone on past their end, or that ended long ago."""
+    async def hold(self, sites: Sequence[str] | None) -> dict[str, int]:
+        """Watermarks of sites, None: all that have news; nobody else closes theirs meanwhile."""
         ...
 
-    async def around(self, window: Window) -> list[Quarter]:
-        """The quarters of a window and one neighbour on each side, in order."""
+    async def fresh_minutes(self, ripe_ms: Mapping[str, int]) -> list[tuple[str, int]]:
+        """(site, minute) with news and ended by the site's moment, in order; bounded."""
         ...
 
-    async def published(self, window: Window) -> tuple[int, Rollup | None]:
-        """Newest revision and what it said; 0 where there is none."""
+    async def beside(self, site_id: str, first_ms: int, last_ms: int) -> tuple[int, int]:
+        """The nearest minutes with points before and after; the given ones where there are none."""
         ...
 
-    async def publish(self, rollup: Rollup, revision: int) -> None: ...
+    async def cells(self, site_id: str, start_ms: int, end_ms: int) -> list[bytes]:
+        """Points of [start, end), and of the nearest minutes with points on both sides."""
+        ...
 
-    async def settle(self, windows: Sequence[Window]) -> None:
-        """Their news is told."""
+    async def ripe(self, child_ms: int, width_ms: int, ripe_ms: Mapping[str, int]) -> list[Window]:
+        """Windows of `width_ms` whose narrower ones have news, ended by the site's moment."""
+        ...
+
+    async def parts(self, windows: Sequence[Window], child_ms: int) -> dict[Window, list[Account]]:
+        """The accounts of the narrower windows inside each window, in order."""
+        ...
+
+    async def close(self, closings: Sequence[Closing]) -> int:
+        """Keep what is new. What says other than before gets the next revision, and is told of all
+        but minutes; how many.
+        """
+        ...
+
+    async def settle(self, windows: Sequence[Window], child_ms: int) -> None:
+        """The narrower windows' news, or for minutes the cells', is told in these."""
+        ...
+
+    async def agreements(self, sites: Sequence[str]) -> dict[tuple[str, int], int]:
+        """How servers and IT meter of (site, revision) stood to each other at first, millionths."""
+        ...
+
+    async def agree(self, site_id: str, revision: int, agreement_ppm: int) -> None:
+        """Keep it, where none is kept yet."""
+        ...
+
+    async def forget(self, before_ms: int) -> None:
+        """Cells and minutes so old that no frame may come for them any more."""
         ...
 
 

@@ -73,32 +73,11 @@ LEFT JOIN stream AS s USING (site_id, agent_id, epoch)
 WHERE f.sequence > coalesce(s.decided_through, 0)
 ON CONFLICT DO NOTHING
 
--- name: add_quarters
--- Adds sums and widens ends; first readings are the earliest, last ones the latest.
-INSERT INTO quarter AS q (site_id, start_ms, frames, power_uws, covered_server_ms, servers,
-                          first_at_ms, first_facility_ws, first_it_ws,
-                          last_at_ms, last_facility_ws, last_it_ws)
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
-                     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[],
-                     $11::bigint[], $12::bigint[])
-ON CONFLICT (site_id, start_ms) DO UPDATE SET
-    frames = q.frames + excluded.frames,
-    power_uws = q.power_uws + excluded.power_uws,
-    covered_server_ms = q.covered_server_ms + excluded.covered_server_ms,
-    servers = greatest(q.servers, excluded.servers),
-    (first_at_ms, first_facility_ws, first_it_ws) = (
-        SELECT r.at_ms, r.facility_ws, r.it_ws FROM (VALUES
-            (q.first_at_ms, q.first_facility_ws, q.first_it_ws),
-            (excluded.first_at_ms, excluded.first_facility_ws, excluded.first_it_ws)
-        ) AS r (at_ms, facility_ws, it_ws) ORDER BY r.at_ms, r.facility_ws, r.it_ws LIMIT 1),
-    (last_at_ms, last_facility_ws, last_it_ws) = (
-        SELECT r.at_ms, r.facility_ws, r.it_ws FROM (VALUES
-            (q.last_at_ms, q.last_facility_ws, q.last_it_ws),
-            (excluded.last_at_ms, excluded.last_facility_ws, excluded.last_it_ws)
-        ) AS r (at_ms, facility_ws, it_ws)
-        ORDER BY r.at_ms DESC NULLS LAST, r.facility_ws DESC, r.it_ws DESC LIMIT 1),
-    quarter_has_news = true,
-    hour_has_news = true
+-- name: add_cells
+-- Points are appended as they come; copies do not matter.
+INSERT INTO cell AS c (site_id, start_ms, points)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[])
+ON CONFLICT (site_id, start_ms) DO UPDATE SET points = c.points || excluded.points, has_news = true
 
 -- name: move_watermarks
 -- Time never goes back, however late a frame comes.
@@ -107,47 +86,106 @@ SELECT * FROM unnest($1::text[], $2::bigint[])
 ON CONFLICT (site_id) DO UPDATE
 SET observed_at_ms = greatest(watermark.observed_at_ms, excluded.observed_at_ms)
 
+-- name: hold_sites
+-- Watermarks of the sites $1, or of all that have news; whoever closes them meanwhile waits.
+SELECT site_id, observed_at_ms FROM watermark
+WHERE CASE WHEN $1::text[] IS NULL
+      THEN site_id IN (SELECT site_id FROM cell WHERE has_news
+                       UNION SELECT site_id FROM rollup WHERE has_news)
+      ELSE site_id = ANY ($1) END
+ORDER BY site_id FOR UPDATE
+
+-- name: fresh_minutes
+-- Minutes ($3) with news that ended by the site's moment.
+SELECT c.site_id, c.start_ms FROM unnest($1::text[], $2::bigint[]) AS s (site_id, ripe_ms)
+JOIN cell AS c ON c.site_id = s.site_id AND c.has_news AND c.start_ms + $3 <= s.ripe_ms
+ORDER BY c.site_id, c.start_ms LIMIT $4
+
+-- name: cells_beside
+-- The nearest minutes with points before $2 and after $3; themselves where there are none.
+SELECT coalesce((SELECT max(start_ms) FROM cell WHERE site_id = $1 AND start_ms < $2), $2)
+           AS before_ms,
+       coalesce((SELECT min(start_ms) FROM cell WHERE site_id = $1 AND start_ms > $3), $3)
+           AS after_ms
+
+-- name: cells_around
+-- Points from $2 up to $3, and of the nearest minute with points on either side.
+SELECT points FROM cell WHERE site_id = $1
+  AND start_ms >= coalesce((SELECT max(start_ms) FROM cell
+                            WHERE site_id = $1 AND start_ms < $2), $2)
+  AND start_ms <= coalesce((SELECT min(start_ms) FROM cell
+                            WHERE site_id = $1 AND start_ms >= $3), $3)
+ORDER BY start_ms
+
+-- name: told_cells
+-- Their minutes are closed.
+UPDATE cell AS c SET has_news = false
+FROM unnest($1::text[], $2::bigint[]) AS w (site_id, start_ms)
+WHERE c.site_id = w.site_id AND c.start_ms = w.start_ms
+
 -- name: ripe_windows
--- Windows with news whose site has gone on a grace ($3) past their end, or that ended before $4.
-SELECT DISTINCT site_id, width_ms, start_ms FROM (
-    SELECT site_id, $1::bigint AS width_ms, start_ms FROM quarter WHERE quarter_has_news
-    UNION ALL
-    SELECT site_id, $2::bigint, start_ms - start_ms % $2 FROM quarter WHERE hour_has_news
+-- Windows of width $4 that ended by the site's moment and whose parts of width $3 have news; days
+-- begin $5 before those of UTC.
+SELECT site_id, start_ms FROM (
+    SELECT DISTINCT r.site_id, s.ripe_ms, r.start_ms - (r.start_ms + $5) % $4 AS start_ms
+    FROM unnest($1::text[], $2::bigint[]) AS s (site_id, ripe_ms)
+    JOIN rollup AS r ON r.site_id = s.site_id AND r.width_ms = $3 AND r.has_news
 ) AS w
-JOIN watermark USING (site_id)
-WHERE start_ms + width_ms + $3 <= observed_at_ms OR start_ms + width_ms < $4
-ORDER BY site_id, start_ms, width_ms
-LIMIT 500
+WHERE start_ms + $4 <= ripe_ms ORDER BY site_id, start_ms LIMIT $6
 
--- name: quarters_between
--- Quarters of one site in order, from $2 up to but without $3.
-SELECT site_id, start_ms, frames, power_uws, covered_server_ms, servers,
-       first_at_ms, first_facility_ws, first_it_ws, last_at_ms, last_facility_ws, last_it_ws
-FROM quarter WHERE site_id = $1 AND start_ms >= $2 AND start_ms < $3 ORDER BY start_ms
+-- name: parts_of_windows
+-- The accounts of width $4 inside each window, in order.
+SELECT w.site_id, w.start_ms AS window_ms, w.width_ms, r.start_ms, r.account
+FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS w (site_id, start_ms, width_ms)
+JOIN rollup AS r ON r.site_id = w.site_id AND r.width_ms = $4 AND r.account <> ''
+     AND r.start_ms >= w.start_ms AND r.start_ms < w.start_ms + w.width_ms
+ORDER BY w.site_id, w.start_ms, r.start_ms
 
--- name: told_quarter
--- The quarter's own window is told.
-UPDATE quarter SET quarter_has_news = false WHERE site_id = $1 AND start_ms = $2
+-- name: told_windows
+-- The parts of width $4 are taken in by these windows.
+UPDATE rollup AS r SET has_news = false
+FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS w (site_id, start_ms, width_ms)
+WHERE r.site_id = w.site_id AND r.width_ms = $4 AND r.has_news
+  AND r.start_ms >= w.start_ms AND r.start_ms < w.start_ms + w.width_ms
 
--- name: told_hour
--- The hour of these quarters is told.
-UPDATE quarter SET hour_has_news = false WHERE site_id = $1 AND start_ms >= $2 AND start_ms < $3
+-- name: rollups_of_windows
+-- What was said last of each window.
+SELECT r.site_id, r.start_ms, r.width_ms, r.revision, r.message, r.account
+FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS w (site_id, start_ms, width_ms)
+JOIN rollup AS r USING (site_id, start_ms, width_ms)
 
--- name: rollup_of_window
--- What was published last of a window.
-SELECT revision, message FROM rollup WHERE site_id = $1 AND start_ms = $2 AND width_ms = $3
-
--- name: save_rollup
--- A restatement takes the place of what it restates; the log keeps both.
-INSERT INTO rollup (site_id, start_ms, width_ms, revision, message) VALUES ($1, $2, $3, $4, $5)
+-- name: save_rollups
+-- A restatement takes the place of what it restates; the log keeps both. Nothing is wider than $7.
+INSERT INTO rollup (site_id, start_ms, width_ms, revision, message, account, has_news)
+SELECT *, r.width_ms < $7 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[],
+    $5::bytea[], $6::bytea[]) AS r (site_id, start_ms, width_ms, revision, message, account)
 ON CONFLICT (site_id, start_ms, width_ms) DO UPDATE
-SET revision = excluded.revision, message = excluded.message
+SET revision = excluded.revision, message = excluded.message, account = excluded.account,
+    has_news = excluded.has_news
+
+-- name: agreements
+-- How servers and IT meters stood to each other at first.
+SELECT site_id, revision, agreement_ppm FROM agreement WHERE site_id = ANY ($1)
+
+-- name: agree
+-- The first sound hour of a server set holds.
+INSERT INTO agreement (site_id, revision, agreement_ppm) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+
+-- name: forget_cells
+-- No frame is taken any more that would change these.
+DELETE FROM cell WHERE start_ms < $1
+
+-- name: forget_minutes
+-- What cells say no more cannot be said again.
+DELETE FROM rollup WHERE start_ms < $1 AND width_ms = $2
 
 -- name: list_rollups
--- A page of a site's windows, by start, then width, behind the last one seen.
+-- A page of a site's windows, by start, then width, behind the last one seen; of width $7, or of
+-- all that are published.
 SELECT start_ms, width_ms, message FROM rollup
 WHERE site_id = $1 AND start_ms >= $2 AND start_ms + width_ms <= $3
   AND (start_ms, width_ms) > ($4, $5)
+  AND CASE WHEN $7 > 0 THEN width_ms = $7 ELSE width_ms > 60000 END
 ORDER BY start_ms, width_ms LIMIT $6
 
 -- name: list_gaps

@@ -18,10 +18,14 @@ class PostgresReads:
         self._pool = pool
 
     async def rollups(
-        self, site_id: str, between_ms: tuple[int, int], after: tuple[int, int], size: int
+        self,
+        site_id: str,
+        between_ms: tuple[int, int],
+        after: tuple[int, int],
+        paged: tuple[int, int],
     ) -> list[tuple[int, int, telemetry_pb2.RollupClosed]]:
         """(start, width, message) in order, behind `after`."""
-        rows = await self._pool.fetch(SQL.list_rollups, site_id, *between_ms, *after, size)
+        rows = await self._pool.fetch(SQL.list_rollups, site_id, *between_ms, *after, *paged)
         parse = telemetry_pb2.RollupClosed.FromString
         return [(row["start_ms"], row["width_ms"], parse(row["message"])) for row in rows]
 

@@ -1,25 +1,26 @@
-"""Quarters and rollups in Postgres, written in the transaction that moves the inbox marks."""
+"""Cells and rollups in Postgres, written in the transaction that moves the inbox marks."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from hexi.telemetry.v1 import telemetry_pb2
 from hexi_kit.db.queries import load
 from hexi_kit.db.unit_of_work import UnitOfWork
 from hexi_kit.kafka.record import Record
 
-from hexi_telemetry.domain.quarter import QUARTER_MS, Quarter, Reading
-from hexi_telemetry.domain.rollup import HOUR_MS, Rollup
-from hexi_telemetry.ports.windows import LogBatch, Window
-from hexi_telemetry.wire.rollups import rollup_event, rollup_message, rollup_of
+from hexi_telemetry.domain.energy.account import Account, unpacked
+from hexi_telemetry.domain.energy.minutes import MINUTE_MS
+from hexi_telemetry.domain.energy.rollup import Rollup
+from hexi_telemetry.domain.energy.window import DAY_MS, SHANGHAI_MS
+from hexi_telemetry.ports.windows import Closing, LogBatch, Window
+from hexi_telemetry.wire.rollups import impossible_event, rollup_event, rollup_message
 
 SQL = load("hexi_telemetry.store", "queries.sql")
-# Frames of one site come nearly in order; a window waits this long for the last of them.
-GRACE_MS = 60_000
+# Of one transaction; what is left waits for the next.
+MINUTES_MAX, WINDOWS_MAX = 1_000, 500
 
 
 class PostgresWindows:
@@ -42,81 +43,104 @@ class PostgresWork:
 
     def __init__(self, uow: UnitOfWork) -> None:
         self._uow = uow
+        self._execute, self._fetch = uow.connection.execute, uow.connection.fetch
 
     async def add(self, batch: LogBatch) -> None:
-        connection = self._uow.connection
-        rows = [_row(batch.quarters[place]) for place in sorted(batch.quarters)]
-        if rows:
-            await connection.execute(SQL.add_quarters, *_columns(rows))
-            marks = sorted(batch.watermarks.items())
-            await connection.execute(SQL.move_watermarks, *_columns(marks))
+        if batch.points:
+            rows = [(*place, points) for place, points in sorted(batch.points.items())]
+            # Watermarks first: they are what others wait for that close the same sites.
+            await self._execute(SQL.move_watermarks, *_columns(sorted(batch.watermarks.items())))
+            await self._execute(SQL.add_cells, *_columns(rows))
         if batch.logged:
             logged = [(*key, number, digest) for key, number, digest in batch.logged]
-            await connection.execute(SQL.add_ahead, *_columns(logged))
+            await self._execute(SQL.add_ahead, *_columns(logged))
 
-    async def ripe(self, before_ms: int | None = None) -> list[Window]:
-        rows = await self._uow.connection.fetch(
-            SQL.ripe_windows, QUARTER_MS, HOUR_MS, GRACE_MS, before_ms or 0
-        )
-        return [Window(row["site_id"], row["start_ms"], row["width_ms"]) for row in rows]
+    async def hold(self, sites: Sequence[str] | None) -> dict[str, int]:
+        rows = await self._fetch(SQL.hold_sites, None if sites is None else list(sites))
+        return {row["site_id"]: row["observed_at_ms"] for row in rows}
 
-    async def around(self, window: Window) -> list[Quarter]:
-        start_ms = window.start_ms - QUARTER_MS
-        end_ms = window.start_ms + window.width_ms + QUARTER_MS
-        rows = await self._uow.connection.fetch(
-            SQL.quarters_between, window.site_id, start_ms, end_ms
+    async def fresh_minutes(self, ripe_ms: Mapping[str, int]) -> list[tuple[str, int]]:
+        rows = await self._fetch(
+            SQL.fresh_minutes, list(ripe_ms), list(ripe_ms.values()), MINUTE_MS, MINUTES_MAX
         )
-        return [_quarter(row) for row in rows]
+        return [(row["site_id"], row["start_ms"]) for row in rows]
 
-    async def published(self, window: Window) -> tuple[int, Rollup | None]:
-        row = await self._uow.connection.fetchrow(
-            SQL.rollup_of_window, window.site_id, window.start_ms, window.width_ms
-        )
-        if row is None:
-            return 0, None
-        message = telemetry_pb2.RollupClosed.FromString(row["message"])
-        return row["revision"], rollup_of(message)
+    async def beside(self, site_id: str, first_ms: int, last_ms: int) -> tuple[int, int]:
+        [row] = await self._fetch(SQL.cells_beside, site_id, first_ms, last_ms)
+        return row["before_ms"], row["after_ms"]
 
-    async def publish(self, rollup: Rollup, revision: int) -> None:
-        await self._uow.connection.execute(
-            SQL.save_rollup,
-            rollup.site_id,
-            rollup.start_ms,
-            rollup.end_ms - rollup.start_ms,
-            revision,
-            rollup_message(rollup, revision).SerializeToString(deterministic=True),
+    async def cells(self, site_id: str, start_ms: int, end_ms: int) -> list[bytes]:
+        rows = await self._fetch(SQL.cells_around, site_id, start_ms, end_ms)
+        return [row["points"] for row in rows]
+
+    async def ripe(self, child_ms: int, width_ms: int, ripe_ms: Mapping[str, int]) -> list[Window]:
+        sites, moments = list(ripe_ms), list(ripe_ms.values())
+        rows = await self._fetch(
+            SQL.ripe_windows, sites, moments, child_ms, width_ms, SHANGHAI_MS, WINDOWS_MAX
         )
+        return [Window(row["site_id"], row["start_ms"], width_ms) for row in rows]
+
+    async def parts(self, windows: Sequence[Window], child_ms: int) -> dict[Window, list[Account]]:
+        rows = await self._fetch(SQL.parts_of_windows, *_columns(windows), child_ms)
+        found: dict[Window, list[Account]] = {window: [] for window in windows}
+        for row in rows:
+            window = Window(row["site_id"], row["window_ms"], row["width_ms"])
+            start_ms = row["start_ms"]
+            found[window].append(unpacked(start_ms, start_ms + child_ms, row["account"]))
+        return found
+
+    async def close(self, closings: Sequence[Closing]) -> int:
+        places = [_window(one) for one in closings]
+        rows = await self._fetch(SQL.rollups_of_windows, *_columns(places)) if places else []
+        known = {Window(row["site_id"], row["start_ms"], row["width_ms"]): row for row in rows}
+        kept, told = [], 0
+        for window, (rollup, account) in zip(places, closings, strict=True):
+            was = known.get(window)
+            revision = was["revision"] if was is not None else 0
+            packed = account.packed()
+            if was is None or _said(rollup, revision) != was["message"]:
+                revision, told = revision + 1, told + 1
+                self._tell(rollup, revision)
+            elif packed == was["account"]:
+                continue
+            kept.append((*window, revision, _said(rollup, revision), packed))
+        if kept:
+            await self._execute(SQL.save_rollups, *_columns(kept), DAY_MS)
+        return told
+
+    def _tell(self, rollup: Rollup, revision: int) -> None:
+        if rollup.end_ms - rollup.start_ms == MINUTE_MS:
+            return
         self._uow.publish(rollup_event(rollup, revision))
+        if rollup.is_impossible:
+            self._uow.publish(impossible_event(rollup))
 
-    async def settle(self, windows: Sequence[Window]) -> None:
-        quarters = [(w.site_id, w.start_ms) for w in windows if w.width_ms == QUARTER_MS]
-        hours = [
-            (w.site_id, w.start_ms, w.start_ms + HOUR_MS) for w in windows if w.width_ms == HOUR_MS
-        ]
-        await self._uow.connection.executemany(SQL.told_quarter, quarters)
-        await self._uow.connection.executemany(SQL.told_hour, hours)
+    async def settle(self, windows: Sequence[Window], child_ms: int) -> None:
+        if child_ms:
+            await self._execute(SQL.told_windows, *_columns(windows), child_ms)
+        else:
+            await self._execute(SQL.told_cells, *_columns([window[:2] for window in windows]))
+
+    async def agreements(self, sites: Sequence[str]) -> dict[tuple[str, int], int]:
+        rows = await self._fetch(SQL.agreements, list(sites))
+        return {(row["site_id"], row["revision"]): row["agreement_ppm"] for row in rows}
+
+    async def agree(self, site_id: str, revision: int, agreement_ppm: int) -> None:
+        if agreement_ppm:
+            await self._execute(SQL.agree, site_id, revision, agreement_ppm)
+
+    async def forget(self, before_ms: int) -> None:
+        await self._execute(SQL.forget_cells, before_ms)
+        await self._execute(SQL.forget_minutes, before_ms, MINUTE_MS)
 
 
-def _row(quarter: Quarter) -> tuple[Any, ...]:
-    first = quarter.first or (None, None, None)
-    last = quarter.last or (None, None, None)
-    sums = (quarter.frames, quarter.power_uws, quarter.covered_server_ms, quarter.servers)
-    return (quarter.site_id, quarter.start_ms, *sums, *first, *last)
+def _window(closing: Closing) -> Window:
+    rollup = closing.rollup
+    return Window(rollup.site_id, rollup.start_ms, rollup.end_ms - rollup.start_ms)
 
 
-def _quarter(row: Any) -> Quarter:
-    first = (row["first_at_ms"], row["first_facility_ws"], row["first_it_ws"])
-    last = (row["last_at_ms"], row["last_facility_ws"], row["last_it_ws"])
-    return Quarter(
-        row["site_id"],
-        row["start_ms"],
-        row["frames"],
-        row["power_uws"],
-        row["covered_server_ms"],
-        row["servers"],
-        None if first[0] is None else Reading(*first),
-        None if last[0] is None else Reading(*last),
-    )
+def _said(rollup: Rollup, revision: int) -> bytes:
+    return rollup_message(rollup, revision).SerializeToString(deterministic=True)
 
 
 def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:

@@ -14,9 +14,10 @@ from hexi_kit.kafka.codec import decode
 from hexi_kit.kafka.record import Record
 from hexi_kit.testing import faults
 
+from hexi_telemetry.domain.energy.policy import EnergyPolicies
 from hexi_telemetry.domain.frame import Frame
 from hexi_telemetry.handlers.sites import KnownSites
-from hexi_telemetry.handlers.windows import close_ripe, gather
+from hexi_telemetry.handlers.windows import Windows
 from hexi_telemetry.ports.facts import SiteStore
 from hexi_telemetry.ports.windows import WindowStore
 from hexi_telemetry.stream.recent import RecentFrames
@@ -38,10 +39,12 @@ class Inbox:
         sites: SiteStore,
         known: KnownSites,
         recent: RecentFrames,
+        energy: EnergyPolicies,
         clock: Clock,
     ) -> None:
         self._windows, self._sites, self._known = windows, sites, known
         self._recent, self._clock = recent, clock
+        self._closing = Windows(known, energy)
         self._next: dict[int, int] = {}
         self._poisoned: set[tuple[int, int]] = set()
         self._moved = asyncio.Condition()
@@ -69,7 +72,7 @@ class Inbox:
         while True:
             await self._clock.sleep(SILENCE_LOOK_S)
             async with self._windows.begin() as work:
-                await close_ripe(work, self._clock.now_ms() - SILENCE_MS)
+                await self._closing.close_silent(work, self._clock.now_ms() - SILENCE_MS)
 
     async def caught_up(self, ends: Mapping[int, int], marks: Mapping[int, int]) -> None:
         """Wait until every partition of the frame log is taken in up to `ends`."""
@@ -100,10 +103,9 @@ class Inbox:
                 self._poisoned.add((broken.partition, broken.offset))
                 self._moved.notify_all()
             raise
-        batch = gather(frames, self._known)
+        batch = self._closing.gather(frames)
         async with self._windows.begin(records) as work:
-            await work.add(batch)
-            await close_ripe(work)
+            await self._closing.add(work, batch)
             faults.point("telemetry.before_windows")
         faults.point("telemetry.after_windows")
         async with self._moved:

@@ -1,0 +1,90 @@
+"""The account of a stretch of a site's time: sums that join into those of longer stretches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """What a meter counted in `known_ms` of the stretch, and how unsure it is at either end."""
+
+    counted: int = 0
+    known_ms: int = 0
+    open_slack: int = 0
+    close_slack: int = 0
+
+    def then(self, later: Metered) -> Metered:
+        return Metered(
+            self.counted + later.counted,
+            self.known_ms + later.known_ms,
+            self.open_slack,
+            later.close_slack,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Energy of servers holds for `bridged_server_ms` of `expected_server_ms`; the rest is dark.
+
+    `covered_server_ms` counts readings that came, bridged or not.
+    """
+
+    start_ms: int
+    end_ms: int
+    revision: int
+    frames: int
+    expected_server_ms: int
+    covered_server_ms: int
+    bridged_server_ms: int
+    server_ws: int
+    server_slack_ws: int
+    carbon_mg: int
+    facility: Metered
+    it: Metered
+    renewable: Metered
+    water: Metered
+
+    def packed(self) -> bytes:
+        """Everything but the ends."""
+        numbers = [self.revision, self.frames, self.expected_server_ms, self.covered_server_ms]
+        numbers += [self.bridged_server_ms, self.server_ws, self.server_slack_ws, self.carbon_mg]
+        for meter in (self.facility, self.it, self.renewable, self.water):
+            numbers += [meter.counted, meter.known_ms, meter.open_slack, meter.close_slack]
+        return np.array(numbers, "<i8").tobytes()
+
+
+def unpacked(start_ms: int, end_ms: int, data: bytes) -> Account:
+    numbers = np.frombuffer(data, "<i8").tolist()
+    meters = (Metered(*numbers[at : at + 4]) for at in range(8, 24, 4))
+    return Account(start_ms, end_ms, *numbers[:8], *meters)
+
+
+def joined(start_ms: int, end_ms: int, parts: Sequence[Account]) -> Account:
+    """`parts` of one site inside [start, end) in order; time without a part is dark."""
+    present_ms = sum(part.end_ms - part.start_ms for part in parts)
+    expected = sum(part.expected_server_ms for part in parts)
+    first = parts[0]
+    facility, it, renewable, water = first.facility, first.it, first.renewable, first.water
+    for part in parts[1:]:
+        facility, it = facility.then(part.facility), it.then(part.it)
+        renewable, water = renewable.then(part.renewable), water.then(part.water)
+    return Account(
+        start_ms,
+        end_ms,
+        max(part.revision for part in parts),
+        sum(part.frames for part in parts),
+        expected * (end_ms - start_ms) // present_ms,
+        sum(part.covered_server_ms for part in parts),
+        sum(part.bridged_server_ms for part in parts),
+        sum(part.server_ws for part in parts),
+        sum(part.server_slack_ws for part in parts),
+        sum(part.carbon_mg for part in parts),
+        facility,
+        it,
+        renewable,
+        water,
+    )

@@ -1,0 +1,2 @@
+-- Points have taken the place of quarters.
+DROP TABLE quarter;

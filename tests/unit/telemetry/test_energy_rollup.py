@@ -1,0 +1,193 @@
+"""Goal: a PUE says how sure it is and where it was measured. Method: accounts known before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hexi_telemetry.domain.energy.account import Account, Metered, joined
+from hexi_telemetry.domain.energy.rollup import (
+    BY_METER,
+    BY_SERVERS,
+    ONLY_SERVERS,
+    agreement_of,
+    roll_up,
+)
+from hexi_telemetry.domain.energy.window import DAY_MS, HOUR_MS, QUARTER_MS, window_start
+from hexi_telemetry.settings import TelemetrySettings
+from hypothesis import given
+from hypothesis import strategies as st
+
+POLICIES = TelemetrySettings().energy
+POLICY = POLICIES.at(1_800_000_000_000)
+START_MS = 480_000 * HOUR_MS
+WHOLE = 100 * HOUR_MS
+HOUR = Account(
+    START_MS, START_MS + HOUR_MS, 1, 360, WHOLE, WHOLE, WHOLE, 9_700_000, 0, 1_562_500,
+    Metered(12_500_000, HOUR_MS), Metered(10_000_000, HOUR_MS), Metered(5_000_000, HOUR_MS),
+    Metered(3_000, HOUR_MS),
+)  # fmt: skip
+
+
+def test_both_meters_leave_their_class_and_nothing_else() -> None:
+    rollup = roll_up("lanzhou", HOUR, POLICY)
+
+    assert rollup.pue is not None
+    pue = rollup.pue
+    assert (pue.value_milli, pue.low_milli, pue.high_milli) == (1_250, 1_237, 1_263)
+    assert (pue.category, pue.is_interim, rollup.boundary) == (1, True, BY_METER)
+    assert (rollup.it_energy_ws, rollup.coverage_ppm) == (10_000_000, 1_000_000)
+
+
+def test_without_an_it_meter_the_servers_speak() -> None:
+    rollup = roll_up("lanzhou", replace(HOUR, it=Metered()), POLICY)
+
+    assert rollup.pue is not None
+    assert (rollup.pue.value_milli, rollup.pue.category) == (1_289, 3)
+    assert (rollup.boundary, rollup.it_energy_ws) == (BY_SERVERS, 9_700_000)
+
+
+def test_servers_that_nobody_heard_are_estimated_and_widen_the_bound() -> None:
+    dark = replace(
+        HOUR,
+        it=Metered(),
+        server_ws=7_760_000,
+        bridged_server_ms=WHOLE * 8 // 10,
+        covered_server_ms=WHOLE * 8 // 10,
+    )
+
+    rollup = roll_up("lanzhou", dark, POLICY)
+
+    assert rollup.pue is not None
+    assert (rollup.it_energy_ws, rollup.coverage_ppm) == (9_700_000, 800_000)
+    assert rollup.pue.low_milli < 1_150 < 1_289 < 1_450 < rollup.pue.high_milli
+
+
+def test_a_sample_of_the_demand_is_category_zero() -> None:
+    dark = replace(HOUR, it=Metered(), server_ws=970_000, bridged_server_ms=WHOLE // 10)
+
+    rollup = roll_up("lanzhou", dark, POLICY)
+
+    assert rollup.pue is not None and rollup.pue.category == 0
+
+
+def test_without_a_facility_meter_there_is_no_pue() -> None:
+    alone = replace(HOUR, facility=Metered(), it=Metered())
+
+    rollup = roll_up("lanzhou", alone, POLICY)
+
+    assert (rollup.pue, rollup.indicators, rollup.boundary) == (None, (), ONLY_SERVERS)
+
+
+def test_a_building_below_its_servers_is_impossible_and_never_a_value() -> None:
+    rollup = roll_up("lanzhou", replace(HOUR, facility=Metered(9_800_000, HOUR_MS)), POLICY)
+
+    assert rollup.is_impossible and rollup.pue is None
+
+
+def test_within_the_meters_class_one_is_the_floor() -> None:
+    rollup = roll_up("lanzhou", replace(HOUR, facility=Metered(9_950_000, HOUR_MS)), POLICY)
+
+    assert rollup.pue is not None and not rollup.is_impossible
+    assert (rollup.pue.low_milli, rollup.pue.value_milli) == (1_000, 1_000)
+    assert rollup.pue.high_milli == 1_006
+
+
+def test_indicators_have_bounds_of_their_own() -> None:
+    found = {one.name: one for one in roll_up("lanzhou", HOUR, POLICY).indicators}
+
+    assert [(one.name, one.unit) for one in found.values()] == [
+        ("CUE", "g/(kW.h)"),
+        ("REF", "1"),
+        ("WUE", "L/(kW.h)"),
+    ]
+    # 450 g/kWh at a PUE of 1.25, 40 % renewable, 3 l for 2.78 kWh.
+    assert found["CUE"].bounds.value == 562_500_000
+    assert found["REF"].bounds.value == 400_000
+    assert found["WUE"].bounds.value == 1_080_000
+    for one in found.values():
+        assert one.bounds.low < one.bounds.value < one.bounds.high
+
+
+def test_an_it_meter_that_left_the_servers_is_doubted_on_one_side() -> None:
+    agreed = agreement_of(HOUR, POLICY)
+    low_meter = replace(HOUR, it=Metered(9_800_000, HOUR_MS))
+
+    doubted = roll_up("lanzhou", low_meter, POLICY, agreed).pue
+    trusted = roll_up("lanzhou", low_meter, POLICY).pue
+
+    assert agreed == 970_000
+    assert doubted is not None and trusted is not None
+    assert doubted.low_milli < 1_250 < trusted.low_milli
+    assert doubted.high_milli == trusted.high_milli
+
+
+@pytest.mark.parametrize("part", ["it", "servers"])
+def test_who_was_hardly_heard_contradicts_nobody(part: str) -> None:
+    deaf = {
+        "it": replace(HOUR, it=Metered(5_000_000, HOUR_MS // 2)),
+        "servers": replace(HOUR, covered_server_ms=WHOLE // 2),
+    }
+
+    assert agreement_of(deaf[part], POLICY) == 0
+
+
+@given(st.integers(1, 60), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_a_window_is_the_sum_of_its_parts(parts: int, open_slack: int, close_slack: int) -> None:
+    minutes = [
+        replace(
+            HOUR,
+            start_ms=START_MS + place * 60_000,
+            end_ms=START_MS + (place + 1) * 60_000,
+            facility=Metered(place, 60_000, open_slack, close_slack),
+        )
+        for place in range(60)
+    ]
+    first = joined(START_MS, START_MS + parts * 60_000, minutes[:parts])
+
+    whole = joined(START_MS, START_MS + HOUR_MS, minutes)
+
+    if parts < 60:
+        rest = joined(START_MS + parts * 60_000, START_MS + HOUR_MS, minutes[parts:])
+        assert joined(START_MS, START_MS + HOUR_MS, [first, rest]) == whole
+    assert whole.facility == Metered(sum(range(60)), HOUR_MS, open_slack, close_slack)
+
+
+def test_dark_time_is_expected_too() -> None:
+    quarter = replace(HOUR, end_ms=START_MS + QUARTER_MS, expected_server_ms=100 * QUARTER_MS)
+
+    hour = joined(START_MS, START_MS + HOUR_MS, [quarter])
+
+    assert hour.expected_server_ms == WHOLE
+
+
+def test_days_begin_at_midnight_in_shanghai() -> None:
+    noon_utc_ms = 20_000 * DAY_MS + DAY_MS // 2
+
+    assert window_start(noon_utc_ms, DAY_MS) == 20_000 * DAY_MS - 8 * HOUR_MS
+    assert window_start(noon_utc_ms + 4 * HOUR_MS, DAY_MS) == 20_000 * DAY_MS + 16 * HOUR_MS
+    assert window_start(noon_utc_ms + 61_000, 60_000) == noon_utc_ms + 60_000
+
+
+def test_the_policy_in_force_is_that_of_the_day() -> None:
+    assert POLICIES.at(0) == POLICIES.dated[0]
+    assert POLICIES.at(10**14) == POLICIES.dated[-1]
+
+
+@given(
+    st.integers(1, 10**12),
+    st.integers(0, 10**12),
+    st.integers(0, 10**9),
+    st.integers(500_000, 1_000_000),
+)
+def test_the_value_lies_in_its_bounds(it_ws: int, more_ws: int, slack: int, known: int) -> None:
+    known_ms = HOUR_MS * known // 1_000_000
+    account = replace(
+        HOUR,
+        facility=Metered(it_ws + more_ws, known_ms, slack, slack),
+        it=Metered(it_ws, known_ms, slack, 0),
+    )
+
+    pue = roll_up("lanzhou", account, POLICY).pue
+
+    assert pue is None or 1_000 <= pue.low_milli <= pue.value_milli <= pue.high_milli
