@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from hexi_kit.clock import Clock, SystemClock
-from hexi_kit.errors import Unavailable
+from hexi_kit.errors import HexiError, Unavailable
 from hexi_kit.metrics import counter
 
 from hexi_agent.sources.findings import Finding, Findings
@@ -49,20 +49,23 @@ class OpenMetricsSource:
             await poller.run(asks)
 
     async def _scrape(self, exporters: Exporters, target: ExporterTarget) -> None:
-        asked_ms, outcome = self._clock.now_ms(), "failed"
+        asked_ms = self._clock.now_ms()
         try:
             page = await exporters.page(target.url)
-            outcome = "malformed"
             samples = self._reader.read(page.body, page.content_type)
-            outcome = "up"
-            self._offer(target, asked_ms, samples)
         except PageError as error:
+            self._tell(target, asked_ms, "malformed")
             raise Unavailable(f"malformed page: {error}") from error
-        finally:
-            counter("agent.scrapes").add(1, {"outcome": outcome})
-            is_up = float(outcome == "up")
-            health = RawReading(self.name, target.subject, UP, (), is_up, "", asked_ms)
-            self._intake.offer([health])
+        except HexiError:
+            self._tell(target, asked_ms, "failed")
+            raise
+        self._offer(target, asked_ms, samples)
+        self._tell(target, asked_ms, UP)
+
+    def _tell(self, target: ExporterTarget, asked_ms: int, outcome: str) -> None:
+        counter("agent.scrapes").add(1, {"outcome": outcome})
+        is_up = float(outcome == UP)
+        self._intake.offer([RawReading(self.name, target.subject, UP, (), is_up, "", asked_ms)])
 
     def _offer(self, target: ExporterTarget, asked_ms: int, samples: list[PageSample]) -> None:
         name, subject, label = self.name, target.subject, self._options.server_label
