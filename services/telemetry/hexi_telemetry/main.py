@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from hexi.telemetry.v1.telemetry_service_pb2_grpc import add_TelemetryServiceServicer_to_server
-from hexi_kit.clock import SystemClock
 from hexi_kit.db.migrate import migrate
 from hexi_kit.db.outbox import OutboxRelay
 from hexi_kit.db.pool import open_pool
@@ -17,10 +15,10 @@ from hexi_kit.refusal_events import tell_refusals
 from hexi_kit.rpc.server import RpcOptions, RpcServer
 from hexi_kit.settings import load
 
-from hexi_telemetry.api import Certificates, DoorNeeds, Quotas, TelemetryServicer
 from hexi_telemetry.domain.live import Live
 from hexi_telemetry.handlers.push import Needs, PushFrames
 from hexi_telemetry.handlers.sites import KnownSites
+from hexi_telemetry.parts import beside_frames, frame_door
 from hexi_telemetry.settings import TelemetrySettings
 from hexi_telemetry.store import PostgresReads, PostgresSites, PostgresStreams, PostgresWindows
 from hexi_telemetry.stream import FrameConsumer, Inbox, KafkaFrameLog, RecentFrames
@@ -40,18 +38,18 @@ async def run(settings: TelemetrySettings) -> int:
     log = KafkaFrameLog(producer, recent)
     needs = Needs(PostgresStreams(pool), log, known, live, lifecycle.crash)
     push = PushFrames(needs, clock, settings.bounds)
-    certificates = Certificates(identity.authority(), SystemClock())
-    quotas = Quotas(SystemClock(), settings.quota)
-    door = TelemetryServicer(DoorNeeds(push, PostgresReads(pool), known, certificates, quotas))
+    door = frame_door(push, PostgresReads(pool), known, settings, identity)
     tell, ready = tell_refusals(producer, NAME), lifecycle.readiness
     options = RpcOptions(settings.listen, identity, NAME, clock, Authorizer(), tell, ready)
-    server = RpcServer(options, [(add_TelemetryServiceServicer_to_server, door)])
+    beside = beside_frames(pool, known, settings, clock)
+    server = RpcServer(options, [door, *beside.doors])
     lifecycle.add("pool", stop=pool.close)
     lifecycle.add("producer", producer.start, producer.stop)
     lifecycle.add_background("outbox", OutboxRelay(pool, producer).run)
     # Before the door opens, the ledger must have heard all the log says.
     lifecycle.add("inbox", lambda: consumer.start(lifecycle.crash), consumer.stop)
     lifecycle.add_background("windows", inbox.close_silent)
+    beside.hang(lifecycle)
     lifecycle.add("rpc", server.start, server.stop)
     return await lifecycle.run_until_signal()
 

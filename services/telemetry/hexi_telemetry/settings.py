@@ -12,6 +12,8 @@ from hexi_kit.settings import ServiceSettings
 from hexi_telemetry.api.quota import QuotaLimits
 from hexi_telemetry.domain.check import Bounds
 from hexi_telemetry.domain.energy.policy import EnergyPolicies, EnergyPolicy
+from hexi_telemetry.domain.measures.site import MeasureRules
+from hexi_telemetry.wire.measure_rules import measure_rules
 
 
 class TelemetrySettings(ServiceSettings):
@@ -21,6 +23,8 @@ class TelemetrySettings(ServiceSettings):
     telemetry_late_ms: int = 7 * 86_400_000
     telemetry_site_frames_per_s: int = 500
     telemetry_site_burst_frames: int = 2_000
+    telemetry_site_bytes_per_s: int = 16 * 2**20
+    telemetry_site_burst_bytes: int = 64 * 2**20
     telemetry_site_streams_max: int = 8
 
     @property
@@ -28,11 +32,18 @@ class TelemetrySettings(ServiceSettings):
         return Bounds(self.telemetry_early_ms, self.telemetry_late_ms)
 
     @property
+    def measures(self) -> MeasureRules:
+        """When links agree, and how sites are graded, from each date on."""
+        return measure_rules()
+
+    @property
     def quota(self) -> QuotaLimits:
         return QuotaLimits(
             self.telemetry_site_streams_max,
             self.telemetry_site_frames_per_s,
             self.telemetry_site_burst_frames,
+            self.telemetry_site_bytes_per_s,
+            self.telemetry_site_burst_bytes,
         )
 
     @property
