@@ -25,6 +25,8 @@ class TelemetrySettings(ServiceSettings):
     telemetry_site_burst_frames: int = 2_000
     telemetry_site_bytes_per_s: int = 16 * 2**20
     telemetry_site_burst_bytes: int = 64 * 2**20
+    telemetry_site_bytes_per_s: int = 16 * 2**20
+    telemetry_site_burst_bytes: int = 64 * 2**20
     telemetry_site_streams_max: int = 8
 
     @property
@@ -42,6 +44,8 @@ class TelemetrySettings(ServiceSettings):
             self.telemetry_site_streams_max,
             self.telemetry_site_frames_per_s,
             self.telemetry_site_burst_frames,
+            self.telemetry_site_bytes_per_s,
+            self.telemetry_site_burst_bytes,
             self.telemetry_site_bytes_per_s,
             self.telemetry_site_burst_bytes,
         )

@@ -6,69 +6,16 @@ import asyncio
 
 import pytest
 from hexi_kit.clock import SystemClock
-from hexi_kit.errors import InvalidArgument, PermissionDenied, ResourceExhausted, Unauthenticated
+from hexi_kit.errors import InvalidArgument, PermissionDenied, Unauthenticated
 from hexi_kit.identity import Principal
 from hexi_kit.rpc.validate import Violations
-from hexi_kit.testing.clock import ManualClock
 from hexi_kit.testing.pki import Pki
-from hexi_telemetry.api.batches import AHEAD_MAX, Batches
 from hexi_telemetry.api.certificate import Certificates
 from hexi_telemetry.api.paging import read_token, token
-from hexi_telemetry.api.quota import QuotaLimits, Quotas
 from hexi_telemetry.domain.facts import ServerSetFacts, SiteFacts
 from hexi_telemetry.handlers.sites import KnownSites
 
 AGENT = Principal("agent", "1", "lanzhou")
-
-
-async def numbers(count: int, fails: bool = False):
-    for number in range(count):
-        yield number
-    if fails:
-        raise ValueError("cut")
-
-
-async def test_what_has_come_is_one_batch_and_never_too_large() -> None:
-    got = []
-    async with Batches(numbers(300)) as batches:
-        async for batch in batches:
-            got.append(batch)
-
-    assert [number for batch in got for number in batch] == list(range(300))
-    assert max(len(batch) for batch in got) <= AHEAD_MAX
-
-
-async def test_an_error_of_the_stream_comes_out_behind_what_came_before() -> None:
-    got = []
-    with pytest.raises(ValueError, match="cut"):
-        async with Batches(numbers(3, fails=True)) as batches:
-            async for batch in batches:
-                got += batch
-
-    assert got == [0, 1, 2]
-
-
-def test_a_flooding_site_is_told_when_to_come_back_and_others_are_not() -> None:
-    clock = ManualClock()
-    quotas = Quotas(clock, QuotaLimits(streams_max=1, frames_per_s=10, burst_frames=20))
-    quotas.take("lanzhou", 20)
-
-    with pytest.raises(ResourceExhausted) as caught:
-        quotas.take("lanzhou", 5)
-    quotas.take("qingyang", 20)
-
-    assert 400 < caught.value.retry_after_ms < 600
-    clock.advance(1_000)
-    quotas.take("lanzhou", 5)
-
-
-def test_streams_of_a_site_are_counted() -> None:
-    quotas = Quotas(ManualClock(), QuotaLimits(streams_max=1))
-
-    with quotas.stream("lanzhou"), pytest.raises(ResourceExhausted), quotas.stream("lanzhou"):
-        pass
-    with quotas.stream("lanzhou"):
-        pass
 
 
 @pytest.mark.parametrize("text", ["x", "1", "1-2-3", "-1-2", "1-99999999999999999999", "1-²"])

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-AHEAD_MAX = 64
+BATCH_MAX = 64
+# A turn of one stream is short, so that the others need not wait long for theirs.
+BATCH_BYTES_MAX = 1024 * 1024
+AHEAD_BYTES_MAX = 2 * BATCH_BYTES_MAX
 
 
 class Batches(Generic[Item]):
-    """`async with` reads in the background; iterating gives everything that has come, as lists.
+    """`async with` reads in the background; iterating gives what has come, as bounded lists.
 
-    While a batch is decided the next one gathers; a full queue stops reading, which in turn
-    stops the sender. An error of the stream comes out behind what came before it.
+    While a batch is decided the next ones gather; when enough has come nothing is read, which in
+    turn stops the sender. An error of the stream comes out behind what came before it.
     """
 
-    def __init__(self, items: AsyncIterator[Item]) -> None:
-        self._items = items
-        self._queue: asyncio.Queue[Item | Exception | None] = asyncio.Queue(AHEAD_MAX)
+    def __init__(self, items: AsyncIterator[Item], size_of: Callable[[Item], int]) -> None:
+        self._items, self._size_of = items, size_of
+        self._ahead: deque[tuple[Item, int]] = deque()
+        self._ahead_bytes = 0
+        self._ended: Exception | bool = False
+        self._moved = asyncio.Condition()
 
     async def __aenter__(self) -> Batches[Item]:
         self._task = asyncio.create_task(self._read(), name="read ahead")
@@ -30,26 +37,43 @@ class Batches(Generic[Item]):
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def __aiter__(self) -> AsyncIterator[list[Item]]:
-        while True:
+        while batch := await self._next():
+            yield batch
+        if isinstance(self._ended, Exception):
+            raise self._ended
+
+    async def _next(self) -> list[Item]:
+        """Empty at the end of the stream."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._ahead or self._ended)
             batch: list[Item] = []
-            item = await self._queue.get()
-            while not isinstance(item, Exception) and item is not None:
-                batch.append(item)
-                if self._queue.empty() or len(batch) >= AHEAD_MAX:
+            batch_bytes = 0
+            while self._ahead and len(batch) < BATCH_MAX:
+                item, size = self._ahead[0]
+                if batch and batch_bytes + size > BATCH_BYTES_MAX:
                     break
-                item = self._queue.get_nowait()
-            if batch:
-                yield batch
-            if isinstance(item, Exception):
-                raise item
-            if item is None:
-                return
+                self._ahead.popleft()
+                batch.append(item)
+                batch_bytes += size
+            self._ahead_bytes -= batch_bytes
+            self._moved.notify_all()
+            return batch
 
     async def _read(self) -> None:
+        ended: Exception | bool = True
         try:
             async for item in self._items:
-                await self._queue.put(item)
+                size = self._size_of(item)
+                async with self._moved:
+                    await self._moved.wait_for(self._has_room)
+                    self._ahead.append((item, size))
+                    self._ahead_bytes += size
+                    self._moved.notify_all()
         except Exception as error:  # noqa: BLE001 - handed to the reader of the batches
-            await self._queue.put(error)
-        else:
-            await self._queue.put(None)
+            ended = error
+        async with self._moved:
+            self._ended = ended
+            self._moved.notify_all()
+
+    def _has_room(self) -> bool:
+        return self._ahead_bytes < AHEAD_BYTES_MAX and len(self._ahead) < 2 * BATCH_MAX
