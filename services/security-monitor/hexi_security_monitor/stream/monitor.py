@@ -39,6 +39,7 @@ EARS = (
     Ear(topics.INVENTORY_SITE, standing_of, note.note_sites),
     Ear(topics.INVENTORY_ADMISSION, admitted_of, note.note_admissions),
     Ear(topics.TELEMETRY_GAP, _nothing, note.count_only),
+    Ear(topics.TELEMETRY_KEY, _nothing, note.count_only),
     Ear(topics.SETTLEMENT_INVOICE, _nothing, note.count_only),
     Ear(topics.SETTLEMENT_TRANSFER, _nothing, note.count_only),
     Ear(topics.SECURITY_FINDING, _nothing, note.count_only),
