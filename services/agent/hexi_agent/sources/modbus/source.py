@@ -85,7 +85,7 @@ class ModbusSource:
             for one in options.targets
         }
         asks = {
-            f"{one.host}:{one.port}/{one.unit}": partial(
+            f"{one.subject} {one.host}:{one.port}/{one.unit}": partial(
                 self._look, gateways[one.host, one.port], one, take
             )
             for one in options.targets
