@@ -18,10 +18,10 @@ from hexi_kit.settings import load
 from hexi_telemetry.domain.live import Live
 from hexi_telemetry.handlers.push import Needs, PushFrames
 from hexi_telemetry.handlers.sites import KnownSites
-from hexi_telemetry.parts import beside_frames, frame_door
+from hexi_telemetry.parts import beside_frames, frame_door, looking
 from hexi_telemetry.settings import TelemetrySettings
 from hexi_telemetry.store import PostgresReads, PostgresSites, PostgresStreams, PostgresWindows
-from hexi_telemetry.stream import FrameConsumer, Inbox, KafkaFrameLog, RecentFrames
+from hexi_telemetry.stream import FrameConsumer, Inbox, KafkaFrameLog, Keepers, RecentFrames
 
 NAME = "telemetry"
 
@@ -33,16 +33,17 @@ async def run(settings: TelemetrySettings) -> int:
     await migrate(pool, "hexi_telemetry.store.migrations", NAME)
     known, live, recent = KnownSites(), Live(), RecentFrames()
     producer = EventProducer(settings.kafka_bootstrap, identity, NAME, clock)
-    inbox = Inbox(PostgresWindows(pool), PostgresSites(pool), known, recent, settings.energy, clock)
+    series, look = looking(pool, known, live, settings, clock)
+    keepers = Keepers(PostgresWindows(pool), PostgresSites(pool), series)
+    inbox = Inbox(keepers, known, recent, settings.energy, clock)
     consumer = FrameConsumer(settings.kafka_bootstrap, identity, inbox, producer, pool)
-    log = KafkaFrameLog(producer, recent)
-    needs = Needs(PostgresStreams(pool), log, known, live, lifecycle.crash)
-    push = PushFrames(needs, clock, settings.bounds)
+    streams, log = PostgresStreams(pool), KafkaFrameLog(producer, recent)
+    push = PushFrames(Needs(streams, log, known, live, lifecycle.crash), clock, settings.bounds)
     door = frame_door(push, PostgresReads(pool), known, settings, identity)
     tell, ready = tell_refusals(producer, NAME), lifecycle.readiness
     options = RpcOptions(settings.listen, identity, NAME, clock, Authorizer(), tell, ready)
     beside = beside_frames(pool, known, settings, clock)
-    server = RpcServer(options, [door, *beside.doors])
+    server = RpcServer(options, [door, *beside.doors, *look.doors])
     lifecycle.add("pool", stop=pool.close)
     lifecycle.add("producer", producer.start, producer.stop)
     lifecycle.add_background("outbox", OutboxRelay(pool, producer).run)
@@ -50,6 +51,7 @@ async def run(settings: TelemetrySettings) -> int:
     lifecycle.add("inbox", lambda: consumer.start(lifecycle.crash), consumer.stop)
     lifecycle.add_background("windows", inbox.close_silent)
     beside.hang(lifecycle)
+    look.hang(lifecycle)
     lifecycle.add("rpc", server.start, server.stop)
     return await lifecycle.run_until_signal()
 

@@ -13,6 +13,7 @@ from hexi_telemetry.api.quota import QuotaLimits
 from hexi_telemetry.domain.check import Bounds
 from hexi_telemetry.domain.energy.policy import EnergyPolicies, EnergyPolicy
 from hexi_telemetry.domain.measures.site import MeasureRules
+from hexi_telemetry.domain.series import Level
 from hexi_telemetry.wire.measure_rules import measure_rules
 
 
@@ -25,13 +26,23 @@ class TelemetrySettings(ServiceSettings):
     telemetry_site_burst_frames: int = 2_000
     telemetry_site_bytes_per_s: int = 16 * 2**20
     telemetry_site_burst_bytes: int = 64 * 2**20
-    telemetry_site_bytes_per_s: int = 16 * 2**20
-    telemetry_site_burst_bytes: int = 64 * 2**20
     telemetry_site_streams_max: int = 8
+    telemetry_series_site_days: int = 400
+    telemetry_series_rack_days: int = 90
+    telemetry_series_server_days: int = 3
 
     @property
     def bounds(self) -> Bounds:
         return Bounds(self.telemetry_early_ms, self.telemetry_late_ms)
+
+    @property
+    def series_days(self) -> dict[Level, int]:
+        """How long a minute is kept; a server's cost a hundred times what its rack's do."""
+        return {
+            Level.SITE: self.telemetry_series_site_days,
+            Level.RACK: self.telemetry_series_rack_days,
+            Level.SERVER: self.telemetry_series_server_days,
+        }
 
     @property
     def measures(self) -> MeasureRules:
@@ -44,8 +55,6 @@ class TelemetrySettings(ServiceSettings):
             self.telemetry_site_streams_max,
             self.telemetry_site_frames_per_s,
             self.telemetry_site_burst_frames,
-            self.telemetry_site_bytes_per_s,
-            self.telemetry_site_burst_bytes,
             self.telemetry_site_bytes_per_s,
             self.telemetry_site_burst_bytes,
         )

@@ -91,8 +91,8 @@ class Telemetry:
     async def start(self) -> None:
         self.store = PostgresSeries(self.pool, SeriesDays(self.pool, self.clock, KEPT_DAYS))
         self.series = Series(self.store, self.known, self.clock)
-        marks = await self.series.remember()
-        self.read = marks.get(PARTITION, 0)
+        await self.series.remember()
+        self.read = self.series.mark_of(PARTITION) or 0
         await self.catch_up()
 
     async def catch_up(self) -> None:

@@ -51,11 +51,13 @@ class Series:
         self._layouts: OrderedDict[tuple[str, int], Layout] = OrderedDict()
         self._turn = asyncio.Lock()
 
-    async def remember(self) -> dict[int, int]:
-        """Take up what earlier runs kept; the marks to read on from, by partition."""
-        marks, self._kept = await self._store.load()
-        self._next = dict(marks)
-        return marks
+    async def remember(self) -> None:
+        """Take up what earlier runs kept."""
+        self._next, self._kept = await self._store.load()
+
+    def mark_of(self, partition: int) -> int | None:
+        """From where a partition must be read again; None where nothing was ever kept of it."""
+        return self._marks().get(partition)
 
     async def hear(self, partition: int, offset: int, frame: Frame) -> None:
         """Take in the next frame of a partition; waits where memory is full."""

@@ -1,6 +1,6 @@
 """Summaries as bytes: whole multiples of a resolution, their bytes sorted by weight, in zstd.
 
-A section holds the four columns of 512 units, so that a question for one unit reads little. Sorted
+A section holds the four columns of 256 units, so that a question for one unit reads little. Sorted
 by weight the upper bytes, nearly all zero, stand together and cost nothing.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hexi_telemetry.domain.frame import Metric
 from hexi_telemetry.domain.series import Floats, Level, Summary, resolution
 
-SECTION_UNITS = 512
+SECTION_UNITS = 256
 # The least effort: more finds little in readings.
 _EFFORT = 1
 _COLUMNS = 4

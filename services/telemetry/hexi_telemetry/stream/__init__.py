@@ -2,7 +2,7 @@
 
 from hexi_telemetry.stream.consumer import FrameConsumer
 from hexi_telemetry.stream.frame_log import KafkaFrameLog
-from hexi_telemetry.stream.inbox import Inbox
+from hexi_telemetry.stream.inbox import Inbox, Keepers
 from hexi_telemetry.stream.recent import RecentFrames
 
-__all__ = ["FrameConsumer", "Inbox", "KafkaFrameLog", "RecentFrames"]
+__all__ = ["FrameConsumer", "Inbox", "KafkaFrameLog", "Keepers", "RecentFrames"]

@@ -61,16 +61,19 @@ class FrameConsumer:
         await self._inbox.remember()
         ends = await log_ends(self._bootstrap, self._identity)
         name = TELEMETRY_FRAME.name
-        marks = {partition: await self._marks(name, partition) for partition in ends}
+        marks = {partition: await self._kept_marks(name, partition) or 0 for partition in ends}
+        self._inbox.go_on_from(marks)
         await self._group.start(on_crash)
         async with asyncio.timeout(CATCH_UP_TIMEOUT_S):
-            await self._inbox.caught_up(ends, marks)
+            await self._inbox.caught_up(ends)
         behind = sum(max(0, end - marks[partition]) for partition, end in ends.items())
         get_logger().info("ledger.caught_up", records=behind)
 
     async def _marks(self, topic: str, partition: int) -> int:
         # A database without a mark has heard nothing, whatever the group has committed.
-        return await self._kept_marks(topic, partition) or 0
+        mark = await self._kept_marks(topic, partition) or 0
+        is_frames = topic == TELEMETRY_FRAME.name
+        return self._inbox.needed_from(partition, mark) if is_frames else mark
 
     async def stop(self) -> None:
         await self._group.stop()

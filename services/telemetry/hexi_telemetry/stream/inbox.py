@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from hexi_contracts.topic import Topic
 from hexi_contracts.topics import INVENTORY_SERVER_SET, INVENTORY_SITE, TELEMETRY_FRAME
@@ -16,6 +16,7 @@ from hexi_kit.testing import faults
 
 from hexi_telemetry.domain.energy.policy import EnergyPolicies
 from hexi_telemetry.domain.frame import Frame
+from hexi_telemetry.handlers.series import Series
 from hexi_telemetry.handlers.sites import KnownSites
 from hexi_telemetry.handlers.windows import Windows
 from hexi_telemetry.ports.facts import SiteStore
@@ -30,19 +31,27 @@ SILENCE_MS = 600_000
 SILENCE_LOOK_S = 120
 
 
+class Keepers(NamedTuple):
+    """Who keeps what is heard; series keep a minute once it is over, and so read from earlier."""
+
+    windows: WindowStore
+    sites: SiteStore
+    series: Series
+
+
 class Inbox:
     """The handler of the one consumer group; knows how far the frame log is taken in."""
 
     def __init__(
         self,
-        windows: WindowStore,
-        sites: SiteStore,
+        keepers: Keepers,
         known: KnownSites,
         recent: RecentFrames,
         energy: EnergyPolicies,
         clock: Clock,
     ) -> None:
-        self._windows, self._sites, self._known = windows, sites, known
+        self._windows, self._sites, self._series = keepers
+        self._known = known
         self._recent, self._clock = recent, clock
         self._closing = Windows(known, energy)
         self._next: dict[int, int] = {}
@@ -52,6 +61,16 @@ class Inbox:
     async def remember(self) -> None:
         """Take up what earlier runs heard."""
         await self._known.hear(*await self._sites.load())
+        await self._series.remember()
+
+    def go_on_from(self, marks: Mapping[int, int]) -> None:
+        """Below these offsets of the frame log only the series still need to hear."""
+        self._next = dict(marks)
+
+    def needed_from(self, partition: int, mark: int) -> int:
+        """From where the frame log must be read, the windows having all below `mark`."""
+        series = self._series.mark_of(partition)
+        return mark if series is None else min(mark, series)
 
     async def handle(self, records: list[Record]) -> None:
         """A batch of one topic; each partition's records are in order."""
@@ -74,11 +93,11 @@ class Inbox:
             async with self._windows.begin() as work:
                 await self._closing.close_silent(work, self._clock.now_ms() - SILENCE_MS)
 
-    async def caught_up(self, ends: Mapping[int, int], marks: Mapping[int, int]) -> None:
+    async def caught_up(self, ends: Mapping[int, int]) -> None:
         """Wait until every partition of the frame log is taken in up to `ends`."""
 
         def is_there() -> bool:
-            done = {**marks, **self._next}
+            done = self._next
             return all(self._past(p, done.get(p, 0)) >= end for p, end in ends.items())
 
         async with self._moved:
@@ -103,13 +122,18 @@ class Inbox:
                 self._poisoned.add((broken.partition, broken.offset))
                 self._moved.notify_all()
             raise
-        batch = self._closing.gather(frames)
-        async with self._windows.begin(records) as work:
-            await self._closing.add(work, batch)
-            faults.point("telemetry.before_windows")
-        faults.point("telemetry.after_windows")
+        heard = list(zip(records, frames, strict=True))
+        fresh = [(r, f) for r, f in heard if r.offset >= self._next.get(r.partition, 0)]
+        if fresh:
+            batch = self._closing.gather(frame for _, frame in fresh)
+            async with self._windows.begin([record for record, _ in fresh]) as work:
+                await self._closing.add(work, batch)
+                faults.point("telemetry.before_windows")
+            faults.point("telemetry.after_windows")
+        for record, frame in heard:
+            await self._series.hear(record.partition, record.offset, frame)
         async with self._moved:
-            self._next |= {record.partition: record.offset + 1 for record in records}
+            self._next |= {record.partition: record.offset + 1 for record, _ in fresh}
             self._moved.notify_all()
 
 
