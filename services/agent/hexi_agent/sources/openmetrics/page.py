@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from prometheus_client import Metric
@@ -18,7 +18,6 @@ LINE_BYTES_MAX = 16 * 1024
 SERIES_MAX = 100_000
 # What the library's parsers let out on bytes that nobody thought of.
 _BROKEN = (ValueError, LookupError, ArithmeticError, TypeError, AttributeError)
-
 
 Wants = Callable[[str, Labels], bool]
 
@@ -40,10 +39,15 @@ class PageSample(NamedTuple):
     at_ms: int | None
 
 
-class _Series(NamedTuple):
-    name: str
-    labels: Labels
-    is_wanted: bool
+_Series = tuple[str, Labels]
+NOBODYS = ()
+
+
+class _Known(NamedTuple):
+    """What was proved: series by how they are written, NOBODYS where nobody wants one."""
+
+    series: dict[bytes, _Series | tuple[()]]
+    comments: set[bytes]
 
 
 class PageReader:
@@ -57,8 +61,7 @@ class PageReader:
     def __init__(self, wants: Wants = everything, series_max: int = SERIES_MAX) -> None:
         self._wants = wants
         self._half = max(1, series_max // 2)
-        self._young: dict[bytes, _Series] = {}
-        self._old: dict[bytes, _Series] = {}
+        self._young, self._old = _Known({}, set()), _Known({}, set())
 
     def read(self, page: bytes, content_type: str) -> list[PageSample]:
         """
@@ -66,97 +69,109 @@ class PageReader:
             PageError: nothing of such a page is believed.
         """
         lines = page.split(b"\n")
-        if len(max(lines, key=len)) > LINE_BYTES_MAX:
+        if max(map(len, lines)) > LINE_BYTES_MAX:
             raise PageError(f"expected lines of at most {LINE_BYTES_MAX} bytes")
         if content_type.partition(";")[0].strip().lower() == OPENMETRICS:
             return _openmetrics(page)
         if lines.pop():
             # A number that was cut off is another number.
             raise PageError("expected a line feed at the end, was cut off")
+        if len(self._young.series) + len(self._young.comments) >= self._half:
+            # Exporters come and go: what no page of late has said is forgotten.
+            self._old, self._young = self._young, _Known({}, set())
         return self._text(lines)
 
     def _text(self, lines: list[bytes]) -> list[PageSample]:
+        """A site of a thousand exporters spends its time in this loop."""
+        series_of, comments = self._young
         found: list[PageSample] = []
         for line in lines:
-            if line.startswith(b"#"):
-                if line not in self._young:
-                    self._find(line, line)
+            if line in comments:
                 continue
-            key, numbers = _cut(line)
-            series = self._young.get(key)
-            is_new = series is None
-            if series is None:
-                series = self._find(key, line)
-            if not series.name:
-                continue  # blank, or a comment after blanks
+            key, _, number = line.rpartition(b" ")
+            series = series_of.get(key)
             try:
+                if series is None:
+                    found += self._learn(line)
+                    continue
                 # Python lets underscores stand in numbers; the format does not.
-                value, at_ms = float(b"" if b"_" in numbers else numbers), None
-            except ValueError:
-                value, at_ms = _numbers(series.name, numbers)
-            if series.is_wanted or is_new:
-                found.append(PageSample(series.name, series.labels, value, at_ms))
+                value = float(b"" if b"_" in number else number)
+            except ValueError as error:
+                raise PageError(f"{_shown(line)}: {str(error)[:120]}") from error
+            if series:
+                found.append(PageSample(series[0], series[1], value, None))
         return found
 
-    def _find(self, key: bytes, line: bytes) -> _Series:
-        """The newer half is kept when there are too many: exporters come and go."""
-        series = self._old.get(key)
-        if series is None:
-            name, labels = _prove(line)
-            series = _Series(name, labels, bool(name) and self._wants(name, labels))
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, {}
-        self._young[key] = series
-        return series
+    def _learn(self, line: bytes) -> list[PageSample]:
+        """A line that is new, or not written as most are: with a time, or with other blanks."""
+        young, old = self._young, self._old
+        if line.startswith(b"#"):
+            if line not in old.comments:
+                _prove(line)
+            young.comments.add(line)
+            return []
+        key, words = _cut(line)
+        series = young.series.get(key)
+        if series is None and (series := old.series.get(key)) is not None:
+            young.series[key] = series
+        if series is not None:
+            value, at_ms = _numbers(words)
+            return [PageSample(series[0], series[1], value, at_ms)] if series else []
+        proved = _prove(line)
+        if proved is None:
+            return []
+        if repr((proved.value, proved.at_ms)) != repr(_numbers(words)):
+            raise ValueError("expected a value and perhaps a time")
+        is_wanted = self._wants(proved.name, proved.labels)
+        young.series[key] = (proved.name, proved.labels) if is_wanted else NOBODYS
+        return [proved]
 
 
-def _cut(line: bytes) -> tuple[bytes, bytes]:
+def _cut(line: bytes) -> tuple[bytes, list[bytes]]:
     """The series, and its numbers; a line that breaks the format is cut somewhere, and proved."""
     end = line.rfind(b"}") + 1
     if end:
-        return line[:end], line[end:]
-    words = line.split(None, 1)
-    return (words[0], words[1]) if len(words) == 2 else (line, b"")
+        return line[:end], line[end:].split()
+    first, *words = line.split() or [b""]
+    return first, words
 
 
-def _prove(line: bytes) -> tuple[str, Labels]:
-    """The series of this line; one without a name where it is blank or a comment."""
+def _numbers(words: list[bytes]) -> tuple[float, int | None]:
+    """A value, and perhaps when it was measured."""
+    if not 1 <= len(words) <= 2 or any(b"_" in word for word in words):
+        raise ValueError("expected a value and perhaps a time")
+    return float(words[0]), int(words[1]) if len(words) == 2 else None
+
+
+def _prove(line: bytes) -> PageSample | None:
+    """What the library reads in this line; nothing where it is blank or a comment."""
     try:
-        families = list(text_string_to_metric_families(line.decode()))
+        found = _samples(text_string_to_metric_families(line.decode()))
     except _BROKEN as error:
-        raise PageError(f"{_shown(line)}: {str(error)[:120] or 'malformed'}") from error
-    for sample in (one for family in families for one in family.samples):
-        return sample.name, tuple(sorted(sample.labels.items()))
-    return "", ()
-
-
-def _numbers(name: str, numbers: bytes) -> tuple[float, int]:
-    """A value and when it was measured."""
-    words = numbers.split()
-    try:
-        if b"_" in numbers or len(words) != 2:
-            raise ValueError("expected a value and perhaps a time")
-        return float(words[0]), int(words[1])
-    except ValueError as error:
-        raise PageError(f"{name[:80]}: {str(error)[:120]}") from error
+        raise ValueError(str(error) or "malformed") from error
+    return found[0] if found else None
 
 
 def _openmetrics(page: bytes) -> list[PageSample]:
-    parse: Callable[[str], Iterator[Metric]] = openmetrics.text_string_to_metric_families
+    parse: Callable[[str], Iterable[Metric]] = openmetrics.text_string_to_metric_families
     try:
-        return [
-            PageSample(
-                sample.name,
-                tuple(sorted(sample.labels.items())),
-                float(sample.value),
-                None if sample.timestamp is None else round(float(sample.timestamp) * 1_000),
-            )
-            for family in parse(page.decode())
-            for sample in family.samples
-            if sample.value is not None  # a native histogram has no one value
-        ]
+        return _samples(parse(page.decode()))
     except _BROKEN as error:
         raise PageError(str(error)[:200] or "malformed") from error
+
+
+def _samples(families: Iterable[Metric]) -> list[PageSample]:
+    return [
+        PageSample(
+            sample.name,
+            tuple(sorted(sample.labels.items())),
+            float(sample.value),
+            None if sample.timestamp is None else round(float(sample.timestamp) * 1_000),
+        )
+        for family in families
+        for sample in family.samples
+        if sample.value is not None  # a native histogram has no one value
+    ]
 
 
 def _shown(line: bytes) -> str:
