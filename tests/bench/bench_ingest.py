@@ -9,7 +9,7 @@ import asyncio
 import os
 
 from tests.bench.figures import percentile, show
-from tests.bench.pushers import CLOCK, METRICS, PERIOD_MS, Push, Pushing, pushing
+from tests.bench.pushers import CLOCK, METRICS, PERIOD_MS, SIGNATURE, Push, Pushing, pushing
 
 SITES = int(os.environ.get("SITES", "100"))
 SERVERS = int(os.environ.get("SERVERS", "10000"))
@@ -42,8 +42,7 @@ async def tick(streams: list[Push]) -> None:
 
     async def say(stream: Push, place: int) -> None:
         await CLOCK.sleep(place * PERIOD_MS / 2_000 / len(streams))
-        first = stream.site.sequence + 1
-        await stream.send(stream.site.tick(at_ms), first)
+        await stream.send(stream.site.tick(at_ms))
         await stream.decided(stream.site.sequence)
 
     await asyncio.gather(*(say(stream, place) for place, stream in enumerate(streams)))
@@ -54,7 +53,13 @@ async def tell(world: Pushing, busy_s: float) -> None:
     waits_ms = [wait for site in world.sites for wait in site.waits_ms]
     expected = sum(site.sequence for site in world.sites)
     ledger = await world.ledger()
-    show("ingest.servers_per_cpu_s", servers / busy_s, "servers/s", metrics=len(METRICS))
+    show(
+        "ingest.servers_per_cpu_s",
+        servers / busy_s,
+        "servers/s",
+        metrics=len(METRICS),
+        signature=SIGNATURE,
+    )
     show("ingest.ack_p50", percentile(waits_ms, 50), "ms")
     show("ingest.ack_p99", percentile(waits_ms, 99), "ms")
     show("ingest.accepted_of_expected", ledger["accepted"] / expected, "ratio", expected=expected)

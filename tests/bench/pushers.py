@@ -1,11 +1,16 @@
-"""Sites that push to the real telemetry service, with agents' own code and certificates."""
+"""Sites that push to the real telemetry service, with agents' own code and certificates.
+
+SIGNATURE in the environment is SM2_SM3 or ECDSA_P256_SHA256.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import grpc
 import numpy as np
@@ -15,18 +20,23 @@ from hexi.telemetry.v1 import telemetry_service_pb2 as rpc
 from hexi.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 from hexi_agent.domain.physics import Meters
 from hexi_agent.frame import FrameHead, FrameSigner, frame_bytes
+from hexi_agent.keys import FrameKeys, KeyRules
 from hexi_agent.sources import Sample
+from hexi_agent.spool import StreamName
 from hexi_contracts.topics import INVENTORY_SERVER_SET, INVENTORY_SITE
 from hexi_demo.identities import VALID_S
+from hexi_kit import logs
 from hexi_kit.clock import SystemClock
 from hexi_kit.identity import Identity, LocalAuthority
 from hexi_kit.ids import random_id
 from hexi_kit.kafka.producer import EventProducer
+from hexi_kit.keys import Algorithm
 from hexi_kit.rpc.channel import open_channel
 from hexi_kit.signing import sm3
 
 from tests.bench.province import Province, running
 
+SIGNATURE = os.environ.get("SIGNATURE", "SM2_SM3")
 PERIOD_MS = 10_000
 FRAME_SERVERS_MAX = 5_000
 RACK_SERVERS = 20
@@ -36,6 +46,13 @@ CLOCK = SystemClock()
 # Mean and spread of each metric of a server; the eight of the contract's first eight numbers.
 METRICS = {1: (420, 60), 2: (23, 2), 3: (0.5, 0.05), 4: (0.6, 0.05), 5: (0.6, 0.05), 6: (61, 5)}
 METRICS |= {7: (2e7, 3e6), 8: (1e7, 3e6)}
+
+
+class Request(NamedTuple):
+    """A message for the wire and the number of its frame; 0 where it states a key."""
+
+    number: int
+    data: bytes
 
 
 @dataclass
@@ -53,7 +70,11 @@ class Site:
     decided: int = 0
 
     def __post_init__(self) -> None:
-        self._signer = FrameSigner(self.identity)
+        folder = self.identity.cert_path.parent
+        keys = FrameKeys(folder, KeyRules(Algorithm[SIGNATURE]))
+        keys.cover(1, 1, 0, CLOCK.now_ms())
+        self._name = StreamName(self.site_id, "1", 1)
+        self._signer = FrameSigner(self.identity, keys)
         self._dice = np.random.default_rng(len(self.site_id) + self.servers)
         shape = min(self.servers, FRAME_SERVERS_MAX)
         self._base = {
@@ -66,7 +87,7 @@ class Site:
         hello = rpc.Hello(site_id=self.site_id, agent_id="1", epoch=1, certificate=certificate)
         return rpc.PushFramesRequest(hello=hello).SerializeToString()
 
-    def tick(self, observed_at_ms: int) -> list[bytes]:
+    def tick(self, observed_at_ms: int) -> list[Request]:
         """The site's frames of one moment, signed, as bytes for the wire."""
         # Shifted, so that every tick differs at no cost to speak of.
         shift = int(self._dice.integers(1, 1_000))
@@ -75,11 +96,14 @@ class Site:
         it_ws = self.meters.it_ws + int(it_w * PERIOD_MS / 1_000)
         self.meters = Meters(observed_at_ms, it_ws, int(it_ws * PUE))
         return [
-            self._request(first, columns, observed_at_ms)
+            request
             for first in range(0, self.servers, FRAME_SERVERS_MAX)
+            for request in self._requests(first, columns, observed_at_ms)
         ]
 
-    def _request(self, first: int, columns: Mapping[int, np.ndarray], at_ms: int) -> bytes:
+    def _requests(
+        self, first: int, columns: Mapping[int, np.ndarray], at_ms: int
+    ) -> Iterator[Request]:
         count = min(FRAME_SERVERS_MAX, self.servers - first)
         sample = Sample(
             first,
@@ -91,7 +115,9 @@ class Site:
         head = FrameHead(self.site_id, "1", 1, self.sequence, 1, at_ms, PERIOD_MS, self.head)
         data = frame_bytes(head, sample)
         self.head = sm3(data)
-        return rpc.PushFramesRequest(frame=self._signer.sign(data)).SerializeToString()
+        for request in self._signer.requests(self._name, self.sequence, data):
+            number = self.sequence if request.HasField("frame") else 0
+            yield Request(number, request.SerializeToString())
 
 
 class Push:
@@ -120,10 +146,10 @@ class Push:
                     return answer.resume.next_sequence
             await CLOCK.sleep(0.2)
 
-    async def send(self, requests: Sequence[bytes], first_sequence: int) -> None:
-        for number, request in enumerate(requests, first_sequence):
+    async def send(self, requests: Sequence[Request]) -> None:
+        for number, data in requests:
             self.site.sent_s[number] = CLOCK.real_monotonic_s()
-            await self._call.write(request)
+            await self._call.write(data)
 
     async def decided(self, through: int) -> None:
         while self.site.decided < through:
@@ -191,6 +217,7 @@ async def pushing(
     servers_of: Sequence[int], environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[Pushing]:
     """A telemetry service that knows one site for each entry of `servers_of`."""
+    logs.configure("bench", "warning")
     async with AsyncExitStack() as stack:
         province = await stack.enter_async_context(running(["telemetry"], environment))
         authority = LocalAuthority(province.cast.pki_dir)
