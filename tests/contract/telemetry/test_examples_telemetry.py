@@ -16,8 +16,11 @@ from hexi_kit.errors import Poison
 from hexi_kit.kafka.codec import event_headers
 from hexi_kit.kafka.record import Record
 from hexi_kit.testing.clock import ManualClock
+from hexi_telemetry.domain.energy.policy import EnergyPolicies
+from hexi_telemetry.handlers.series import Series
 from hexi_telemetry.handlers.sites import KnownSites
-from hexi_telemetry.stream.inbox import TOPICS, Inbox
+from hexi_telemetry.stream.inbox import TOPICS, Inbox, Keepers
+from hexi_telemetry.stream.recent import RecentFrames
 
 EXAMPLES = Path(topics.__file__).resolve().parents[1] / "examples"
 HEARD = [topic for topic in topics.ALL if "telemetry" in topic.consumers]
@@ -42,15 +45,14 @@ class Kept:
     async def add(self, batch) -> None:
         self.batches.append(batch)
 
-    async def ripe(self, before_ms=None) -> list:
-        return []
-
-    async def settle(self, windows) -> None: ...
+    async def hold(self, sites) -> dict:
+        return {}
 
 
 def inbox() -> tuple[Inbox, Kept]:
-    kept = Kept()
-    return Inbox(kept, kept, KnownSites(), ManualClock()), kept
+    kept, known, clock = Kept(), KnownSites(), ManualClock()
+    keepers = Keepers(kept, kept, Series(kept, known, clock))
+    return Inbox(keepers, known, RecentFrames(), EnergyPolicies(()), clock), kept
 
 
 def record(topic: Topic, value: bytes | None, **headers: bytes) -> Record:
