@@ -23,6 +23,7 @@ from hexi_agent.executors.kubernetes.manifest import KubernetesConfig
 from hexi_agent.executors.slurm.options import SlurmConfig
 from hexi_agent.keys import KeyRules
 from hexi_agent.mapping.subjects import SubjectRule
+from hexi_agent.measure.options import MeasureConfig
 from hexi_agent.mesh.options import MeshConfig
 from hexi_agent.sources.registry import SourceConfig, read_source
 from hexi_agent.sources.replay import ReplayMapping
@@ -129,6 +130,8 @@ class AgentConfig(BaseModel):
     key_days: int = Field(30, ge=1, le=3_650)
     # Where other sites' probes are answered; left out: this site takes no part in the mesh.
     mesh: MeshConfig | None = None
+    # How its machines are measured, when the benchmark is placed as work.
+    measure: MeasureConfig = Field(default_factory=MeasureConfig)
     spool_bytes_max: int = Field(64 * 1024**2, ge=1024**2)
 
     @property

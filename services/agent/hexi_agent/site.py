@@ -27,7 +27,7 @@ from hexi_agent.domain.layout import Layout
 from hexi_agent.domain.load import Load
 from hexi_agent.domain.physics import SitePhysics
 from hexi_agent.domain.simulated_runs import SimulatedRuns
-from hexi_agent.executors import Executor
+from hexi_agent.executors import Executor, NamedProgram
 from hexi_agent.executors.cluster import LOOK_S, Cluster, ClusterExecutor, Submitted, Waits
 from hexi_agent.executors.fleet import FleetExecutor
 from hexi_agent.executors.host import HostExecutor
@@ -38,6 +38,8 @@ from hexi_agent.frame import FrameSigner
 from hexi_agent.gather import KeptSource, make_board, make_sources, only_wanted
 from hexi_agent.hosts import read_hosts, server_set_of_hosts
 from hexi_agent.keys import FrameKeys
+from hexi_agent.measure.job import PROGRAM, Benchmark, BenchmarkNeeds
+from hexi_agent.measure.power import PowerMemory, RememberedSource
 from hexi_agent.mesh.mesh import Mesh, MeshNeeds
 from hexi_agent.mesh.options import MeshConfig
 from hexi_agent.orders import OrderWatch
@@ -80,6 +82,9 @@ class SiteAgent:
         self._hosts = read_hosts(config.hosts) if config.hosts is not None else []
         self._server_set = self._describe()
         self._servers = len(self._server_set.rack_index)
+        host = self._layout.host if self._layout is not None else -1
+        self._host = next((n for n, one in enumerate(self._hosts) if one.executor == HOST), host)
+        self._power = PowerMemory(self._host, self._real_clock)
         self._load = Load(self._servers)
         self._physics = (
             SitePhysics(self._layout, self._load, config.fleet.seed, config.fleet.pue_milli)
@@ -108,7 +113,8 @@ class SiteAgent:
             self._add_mesh(cast(Any, MeasureServiceStub(to_telemetry)), self._config.mesh)
         if self._config.executors:
             scheduler = cast(Any, SchedulerServiceStub(self._channel(settings.scheduler_address)))
-            self._add_executors(scheduler)
+            measures = cast(Any, MeasureServiceStub(to_telemetry))
+            self._add_executors(scheduler, self._add_benchmark(measures, register))
         self._add_sampler(line, register)
         self._add_register(inventory, register)
 
@@ -150,7 +156,16 @@ class SiteAgent:
         self._run("mesh reports", mesh.report)
         self._run("mesh probes", mesh.probe)
 
-    def _add_executors(self, stub: Any) -> None:
+    def _add_benchmark(self, stub: Any, register: Register) -> dict[str, NamedProgram]:
+        config, backoff = self._config, self._backoff(30.0)
+        needs = BenchmarkNeeds(
+            config.site_id, lambda: register.revision, stub.ReportCompute, self._power, backoff
+        )
+        benchmark = Benchmark(needs, config.measure)
+        self._run("benchmark results", benchmark.run)
+        return {PROGRAM: benchmark}
+
+    def _add_executors(self, stub: Any, programs: dict[str, NamedProgram]) -> None:
         config, clock, real = self._config, self._around.clock, self._real_clock
         reports = Reports(config.site_id, stub.ReportRuns, real, self._backoff(2.0))
         self._run("reports", reports.run)
@@ -162,7 +177,7 @@ class SiteAgent:
             executors[FLEET] = FleetExecutor(runs, clock, real, reports.add)
         if HOST in config.executors:
             folder = config.state_dir / "runs"
-            executors[HOST] = HostExecutor(folder, clock, real, reports.add)
+            executors[HOST] = HostExecutor(folder, clock, real, reports.add, programs)
         if SLURM in config.executors and config.slurm is not None:
             slurm = SlurmCluster(config.slurm, partial(accelerator_of, self._server_set))
             waits = self._waits(config.slurm.pending_s_max, config.slurm.look_s)
@@ -205,8 +220,7 @@ class SiteAgent:
 
     def _sources(self) -> list[Source]:
         config, sources = self._config, list[Source]()
-        host = self._layout.host if self._layout is not None else -1
-        host = next((n for n, one in enumerate(self._hosts) if one.executor == HOST), host)
+        host = self._host
         if config.sources:
             sources.append(self._add_gathering())
         if config.replay is not None:
@@ -216,7 +230,7 @@ class SiteAgent:
             sources.append(FleetSource(self._physics, self._servers, host))
         if host >= 0:
             sources.append(HostSource(host))
-        return sources
+        return [RememberedSource(source, self._power) for source in sources]
 
     def _add_gathering(self) -> Source:
         clock = self._around.clock

@@ -27,3 +27,15 @@ class Executor(Protocol):
     async def run(self) -> None:
         """Works until cancelled."""
         ...
+
+
+class NamedProgram(Protocol):
+    """What a site offers by a name; a workload can not say what is really run."""
+
+    def argv(self, order: Order) -> list[str]:
+        """Raises InvalidArgument for an order that it can not run."""
+        ...
+
+    def ended(self, placement_id: str, server: int, output: bytes) -> None:
+        """It ended well; may be told again."""
+        ...

@@ -28,6 +28,9 @@ class RunSpec:
     output_bytes_max: int
     begun_at_ms: int
     ends_at_ms: int
+    # Set by us alone: the name by which the site offers what is run, and on which server.
+    program: str = ""
+    server: int = 0
 
 
 @dataclass(frozen=True, slots=True)

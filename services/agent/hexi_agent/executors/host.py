@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hexi.scheduler.v1 import place_pb2
 from hexi_kit.clock import Clock
+from hexi_kit.errors import InvalidArgument
 from hexi_kit.logs import get_logger
 from hexi_kit.metrics import counter
 from hexi_kit.testing import faults
 
 from hexi_agent.domain.simulated_runs import TOO_LONG, TOO_LONG_EXIT_CODE
-from hexi_agent.executors import Order, Report
+from hexi_agent.executors import NamedProgram, Order, Report
 from hexi_agent.executors.folder import RunFolder, RunSpec
 
 LOOK_S = 0.05
@@ -43,8 +45,16 @@ class HostExecutor:
     """One folder a run. A folder stays until the scheduler no longer asks for the run: as long as
     it is there the run is not started again, and its end can be told again."""
 
-    def __init__(self, directory: Path, clock: Clock, real_clock: Clock, report: Report) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        clock: Clock,
+        real_clock: Clock,
+        report: Report,
+        programs: Mapping[str, NamedProgram] | None = None,
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self._programs = programs or {}
         self._directory = directory
         self._clock, self._real_clock, self._report = clock, real_clock, report
         self._runs: dict[str, _Run] = {}
@@ -113,7 +123,11 @@ class HostExecutor:
 
     def _begin(self, order: Order) -> None:
         folder = RunFolder(self._directory / order.placement_id)
-        spec = run_spec(order, self._clock.now_ms())
+        try:
+            spec = self._spec(order)
+        except InvalidArgument as error:
+            self._fail(order.placement_id, str(error))
+            return
         try:
             faults.point("agent.before_run")
             process = folder.begin(spec)
@@ -124,6 +138,15 @@ class HostExecutor:
             return
         get_logger().info("run.begun", placement_id=order.placement_id)
         self._watch(_Run(folder, spec.ends_at_ms, order.started, process=process))
+
+    def _spec(self, order: Order) -> RunSpec:
+        spec = run_spec(order, self._clock.now_ms())
+        name = spec.argv[0]
+        program = self._programs.get(name)
+        if program is None:
+            return spec
+        server = min((allocation.server for allocation in order.allocations), default=0)
+        return replace(spec, argv=program.argv(order), program=name, server=server)
 
     def _adopt(self, folder: RunFolder, started_is_told: bool) -> None:
         spec = folder.spec()
@@ -166,11 +189,19 @@ class HostExecutor:
                 reason=reason,
             )
         )
+        if code == 0 and not reason:
+            self._hand_over(run.folder)
         if reason == TAKEN_BACK:
             # Nobody asks for it any more, so nobody can ask to run it again.
             run.folder.remove()
         counter("agent.runs_ended").add(1, {"outcome": reason or "ended"})
         get_logger().info("run.ended", placement_id=name, exit_code=code, reason=reason)
+
+    def _hand_over(self, folder: RunFolder) -> None:
+        spec = folder.spec()
+        program = self._programs.get(spec.program) if spec is not None else None
+        if spec is not None and program is not None:
+            program.ended(folder.placement_id, spec.server, folder.output())
 
     def _fail(self, placement_id: str, reason: str) -> None:
         get_logger().warning("run.not_started", placement_id=placement_id[:80], reason=reason)
