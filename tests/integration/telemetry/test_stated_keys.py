@@ -126,7 +126,7 @@ async def test_a_number_is_signed_by_its_own_key_and_no_other(world, tmp_path: P
     by_certificate = FrameSigner(own).sign(frame)
     await session.call.write(agent.requests(own, (number, frame))[0])
 
-    refused = await session.push(by_old, by_certificate)
+    refused = [*await session.push(by_old), *await session.push(by_certificate)]
 
     assert [NAME(one.reason) for one in refused] == ["FRAME_REFUSAL_SIGNATURE"] * 2
     assert await push(session, agent.requests(own, (number, frame))) == []
