@@ -34,6 +34,7 @@ class TemplateName(StrEnum):
     backup = "backup"
     inference = "inference"
     public_service = "public_service"
+    measure_compute = "measure_compute"
 
 
 def read_specs(file: Path) -> list[workload_pb2.WorkloadSpec]:

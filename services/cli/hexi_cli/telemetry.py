@@ -10,7 +10,7 @@ import typer
 from hexi.telemetry.v1 import series_pb2, telemetry_pb2
 from hexi.telemetry.v1 import series_service_pb2 as pb
 
-from hexi_cli import meters
+from hexi_cli import measures, meters
 from hexi_cli.moments import MINUTE_MS, duration_ms, moment_ms
 from hexi_cli.pictures import now_ms, pictures, series_door
 from hexi_cli.render import Cell, plain, told_in_one_sentence, when
@@ -21,6 +21,7 @@ app = typer.Typer(
     help="What was measured: series, the live province, gaps, PUE. 遥测", no_args_is_help=True
 )
 app.add_typer(meters.app)
+app.add_typer(measures.app)
 
 ROWS = 48
 METRICS = {

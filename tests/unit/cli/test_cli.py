@@ -16,6 +16,7 @@ COMMANDS = (
     + [["order", c] for c in ("place", "cancel", "show")]
     + [["products"], ["book"], ["trades"], ["bill"], ["account"], ["quarantine"]]
     + [["telemetry", c] for c in ("series", "watch", "gaps", "pue")]
+    + [["telemetry", c] for c in ("grades", "links", "compute")]
     + [["incident", c] for c in ("list", "show", "advance")]
 )
 
@@ -42,6 +43,9 @@ def test_each_command_explains_itself(words):
         ["telemetry", "watch", "--once"],
         ["telemetry", "gaps", "--site", "s"],
         ["telemetry", "pue", "--site", "s"],
+        ["telemetry", "grades", "--site", "s"],
+        ["telemetry", "links"],
+        ["telemetry", "compute"],
     ],
     ids=" ".join,
 )

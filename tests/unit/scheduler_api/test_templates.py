@@ -52,6 +52,14 @@ def test_a_backup_runs_at_night_far_from_the_first_copy() -> None:
     assert after(spec("BACKUP")).not_before_ms == 0
 
 
+def test_a_benchmark_brings_its_own_program() -> None:
+    found = after(spec("MEASURE_COMPUTE"))
+
+    assert (list(found.command.argv), found.constraints.executor) == (["hexi-measure"], "host")
+    own = workload_pb2.Command(argv=["hexi-measure", "A100"])
+    assert after(spec("MEASURE_COMPUTE", command=own)).command == own
+
+
 def test_public_service_stays_in_the_state_owned_cloud() -> None:
     wished = after(spec("PUBLIC_SERVICE")).constraints
 

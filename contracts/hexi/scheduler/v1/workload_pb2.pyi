@@ -36,6 +36,8 @@ class _TemplateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Template.Val
     TEMPLATE_BACKUP: _Template.ValueType  # 4
     TEMPLATE_INFERENCE: _Template.ValueType  # 5
     TEMPLATE_PUBLIC_SERVICE: _Template.ValueType  # 6
+    TEMPLATE_MEASURE_COMPUTE: _Template.ValueType  # 7
+    """The benchmark of a server: its result becomes a compute vector of the site."""
 
 class Template(_Template, metaclass=_TemplateEnumTypeWrapper): ...
 
@@ -46,6 +48,8 @@ TEMPLATE_TRAIN: Template.ValueType  # 3
 TEMPLATE_BACKUP: Template.ValueType  # 4
 TEMPLATE_INFERENCE: Template.ValueType  # 5
 TEMPLATE_PUBLIC_SERVICE: Template.ValueType  # 6
+TEMPLATE_MEASURE_COMPUTE: Template.ValueType  # 7
+"""The benchmark of a server: its result becomes a compute vector of the site."""
 Global___Template: _TypeAlias = Template  # noqa: Y015
 
 class _WorkloadState:

@@ -21,6 +21,9 @@ class Template(NamedTuple):
     distance_km_min: int = 0
     state_owned_cloud: bool = False
     security_grade_min: int = 0
+    # Of work whose program is the template's own, and who runs it.
+    argv: tuple[str, ...] = ()
+    executor: str = ""
 
 
 class Wishes(NamedTuple):

@@ -19,6 +19,9 @@ def fill(templates: Templates, spec: workload_pb2.WorkloadSpec, at_ms: int) -> N
     template = templates.at(spec.template, at_ms)
     if template is None:
         return
+    if template.argv and not spec.command.argv:
+        spec.command.argv.extend(template.argv)
+        spec.constraints.executor = spec.constraints.executor or template.executor
     run_s = spec.duration_s or spec.duration_s_max or templates.run_s_unknown
     wishes = filled(template, _said(spec), run_s, at_ms)
     for name, value in wishes._asdict().items():
