@@ -31,9 +31,4 @@ NO_USE = Use()
 
 def use_of(demand: Demand) -> Use:
     """What all replicas take together."""
-    asked, replicas = demand.resources, demand.replicas
-    return Use(
-        asked.cpu_milli * replicas,
-        asked.memory_mib * replicas,
-        asked.accelerators * asked.device_milli * replicas,
-    )
+    return Use(*demand.sums)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 GENERAL = "general"
@@ -52,9 +53,7 @@ class Constraints(NamedTuple):
     distance_from_site_id: str = ""
 
 
-class Demand(NamedTuple):
-    """All that decides where something fits; equal demands get equal candidates."""
-
+class _Demand(NamedTuple):
     resources: Resources
     replicas: int = 1
     constraints: Constraints = Constraints()
@@ -64,9 +63,23 @@ class Demand(NamedTuple):
     output_bytes: int = 0
     output_site_id: str = ""
 
-    @property
+
+class Demand(_Demand):
+    """All that decides where something fits; equal demands get equal candidates.
+
+    Readers make equal demands one object, so what follows from one is reckoned once.
+    """
+
+    @cached_property
     def units(self) -> int:
         return self.resources.units * self.replicas
+
+    @cached_property
+    def sums(self) -> tuple[int, int, int]:
+        """Milli-vCPU, memory and milli-devices of all replicas."""
+        asked, replicas = self.resources, self.replicas
+        milli = asked.accelerators * asked.device_milli
+        return asked.cpu_milli * replicas, asked.memory_mib * replicas, milli * replicas
 
     def accepts_class(self, class_id: str) -> bool:
         """Accelerators of the wished models, or plain servers for those who wish none."""

@@ -20,17 +20,18 @@ FADE_STEPS, SLACK_STEPS = 4, 10
 WHOLE = 1_000
 
 
-def learn(site: Site, at_ms: int, rules: PackingRules) -> Iterator[MixLearned]:
+def learn(site: Site, at_ms: int, rules: PackingRules) -> MixLearned | None:
     """Anew when as much came as ever before; sooner when prices must be others by what is free."""
     came, first = site.arrivals.before(at_ms), rules.first_arrivals
     if came < first or not first:
-        return
+        return None
     ever = site.mix.arrivals if site.mix else 0
     servers = len(site.capacity.servers)
     least = max(rules.interval_arrivals_min, servers * rules.interval_servers_ppm // PPM)
     as_ever = came >= min(max(first, ever), least * INTERVALS_MAX)
     if as_ever or (came >= least and came % LOOK_EVERY == 0 and _moved(site, rules)):
-        yield _learned(site, at_ms, rules)
+        return _learned(site, at_ms, rules)
+    return None
 
 
 def _moved(site: Site, rules: PackingRules) -> bool:

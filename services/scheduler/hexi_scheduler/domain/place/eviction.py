@@ -14,8 +14,18 @@ def evicted(site: Site, placement: Placement, at_ms: int, reason: str) -> Placem
     if placement.state is PlacementState.STARTED:
         billed_ms = site.billed_until(placement)
         run = run._replace(ended_at_ms=max(billed_ms, at_ms))
-    return placement._replace(
-        state=PlacementState.EVICTED, run=run, billed_until_ms=billed_ms, reason=reason
+    # In place of _replace, which takes four times as long.
+    return Placement(
+        placement.placement_id,
+        placement.workload,
+        placement.attempt,
+        PlacementState.EVICTED,
+        placement.placed_at_ms,
+        *placement[5:11],
+        billed_ms,
+        run,
+        reason,
+        *placement[14:],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from hexi_scheduler.domain.place.bounds import UNBOUND, Bounds
@@ -10,7 +10,7 @@ from hexi_scheduler.domain.place.leases import end_ms_of
 from hexi_scheduler.domain.place.lending import lent_pools
 from hexi_scheduler.domain.place.policy import Policy
 from hexi_scheduler.domain.place.pool import Pool
-from hexi_scheduler.domain.place.site import Site, held_for
+from hexi_scheduler.domain.place.site import Site, Tier, held_for
 from hexi_scheduler.domain.placement import Allocation, Tariff
 from hexi_scheduler.domain.why import FilterCount, WhyNot
 from hexi_scheduler.domain.workload import GENERAL, Demand, Resources, Workload
@@ -37,29 +37,24 @@ def find_room(
                 if found:
                     tariff = Tariff(price, lease.lease_id, lease.price_micro_yuan, lease.end_ms)
                     return Room(found, class_id, tariff)
-    for price, pools in _tiers(site, workload, at_ms, policy, bounds):
+    tiers: Iterable[Tier] = site.tiers(demand)
+    if demand.price_micro_yuan_max or site.reservations or bounds.spare:
+        tiers = _open_tiers(site, demand, end_ms_of(workload, at_ms), bounds)
+    # A dearer tier is asked when no cheaper one has room.
+    for price, pools in tiers:
         found = _fit(site, pools, demand, policy, bounds)
         if found:
             return Room(found, _class_of(site, found, demand), Tariff(price))
+    if demand.resources.accelerators:
+        return None
+    for price, pools in _lent(site, workload, end_ms_of(workload, at_ms), policy):
+        found = _fit(site, pools, demand, policy, bounds)
+        if found:
+            return Room(found, GENERAL, Tariff(price))
     return None
 
 
-def _tiers(
-    site: Site, workload: Workload, at_ms: int, policy: Policy, bounds: Bounds
-) -> Iterator[tuple[int, tuple[Pool, ...]]]:
-    """Pools of one price, cheapest first; a dearer one is asked when no cheaper one has room."""
-    demand, until_ms = workload.demand, end_ms_of(workload, at_ms)
-    if demand.price_micro_yuan_max or site.reservations or bounds.spare:
-        yield from _open_tiers(site, demand, until_ms, bounds)
-    else:
-        yield from site.tiers(demand)
-    if not demand.resources.accelerators:
-        yield from _lent(site, workload, until_ms, policy)
-
-
-def _open_tiers(
-    site: Site, demand: Demand, until_ms: int, bounds: Bounds
-) -> Iterator[tuple[int, tuple[Pool, ...]]]:
+def _open_tiers(site: Site, demand: Demand, until_ms: int, bounds: Bounds) -> Iterator[Tier]:
     """Those below its ceiling that leases and spare leave enough of."""
     ceiling, executor = demand.price_micro_yuan_max, demand.constraints.executor
     for price, pools in site.tiers(demand):
@@ -75,9 +70,7 @@ def _open_tiers(
             yield price, tuple(left)
 
 
-def _lent(
-    site: Site, workload: Workload, until_ms: int, policy: Policy
-) -> Iterator[tuple[int, tuple[Pool, ...]]]:
+def _lent(site: Site, workload: Workload, until_ms: int, policy: Policy) -> Iterator[Tier]:
     """Servers with accelerators, for work without, at the price of general ones."""
     ceiling, executor = workload.demand.price_micro_yuan_max, workload.demand.constraints.executor
     price = site.facts.price_of(GENERAL) if site.facts else 0

@@ -49,12 +49,12 @@ class Pool:
 
     def may_hold(self, demand: Demand) -> bool:
         """False where all its servers together have too little: cheaper than to look at each."""
-        asked, replicas = demand.resources, demand.replicas
+        cpu_milli, memory_mib, milli = demand.sums
         return (
-            self.cpu_milli >= asked.cpu_milli * replicas
-            and self.memory_mib >= asked.memory_mib * replicas
-            and self.device_milli >= asked.accelerators * asked.device_milli * replicas
-            and (asked.device_milli < WHOLE or self.units_free >= asked.accelerators * replicas)
+            self.cpu_milli >= cpu_milli
+            and self.memory_mib >= memory_mib
+            and self.device_milli >= milli
+            and (demand.resources.device_milli < WHOLE or self.units_free * WHOLE >= milli)
         )
 
     def states(self) -> Iterator[tuple[Free, int]]:

@@ -26,6 +26,8 @@ from hexi_scheduler.domain.use import NO_USE
 from hexi_scheduler.domain.workload import FLEET, Constraints, Demand, Resources
 
 Choice = tuple[int, str, Pool]  # price, class, servers
+Tier = tuple[int, tuple[Pool, ...]]  # price, all servers that have it
+TIERS_MAX = 8_192
 
 
 class Site:
@@ -63,9 +65,7 @@ class Site:
         self.latency = LatencyMeasured(())
         self.now_ms = 0
         self.billed_until_ms = 0
-        self._tiers: dict[
-            tuple[Resources, Constraints], tuple[tuple[int, tuple[Pool, ...]], ...]
-        ] = {}
+        self._tiers: dict[int, tuple[Demand, tuple[Tier, ...]]] = {}
         self._choices: dict[tuple[Resources, Constraints], tuple[Choice, ...]] = {}
         self._peaks: dict[str, Peaks] = {}
 
@@ -132,17 +132,20 @@ class Site:
             )
         return found or ()
 
-    def tiers(self, demand: Demand) -> tuple[tuple[int, tuple[Pool, ...]], ...]:
-        """The same pools, together where they cost the same."""
-        key = (demand.resources, demand.constraints)
-        found = self._tiers.get(key)
+    def tiers(self, demand: Demand) -> tuple[Tier, ...]:
+        """The same pools, together where they cost the same; cheapest first."""
+        # The entry holds its demand: while it is here, no other has this id.
+        found = self._tiers.get(id(demand))
         if found is None:
+            if len(self._tiers) >= TIERS_MAX:
+                self._tiers.clear()
             choices = self.choices(demand)
-            found = self._tiers[key] = tuple(
+            tiers = tuple(
                 (price, tuple(pool for at, _, pool in choices if at == price))
                 for price in dict.fromkeys(at for at, _, _ in choices)
             )
-        return found
+            found = self._tiers[id(demand)] = demand, tiers
+        return found[1]
 
     def billed_until(self, placement: Placement) -> int:
         """Up to where the usage of a started placement is out."""

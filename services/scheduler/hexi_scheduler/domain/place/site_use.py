@@ -36,7 +36,6 @@ class SiteUse:
 
     def count(self, placement: Placement, sign: int) -> None:
         workload = placement.workload
-        asked, replicas = workload.demand.resources, workload.demand.replicas * sign
         key = (
             workload.tenant_id,
             placement.class_id,
@@ -53,9 +52,10 @@ class SiteUse:
         if not sums[0]:
             del self._sums[key]
             return
-        sums[1] += asked.cpu_milli * replicas
-        sums[2] += asked.memory_mib * replicas
-        sums[3] += asked.accelerators * asked.device_milli * replicas
+        cpu_milli, memory_mib, milli = workload.demand.sums
+        sums[1] += sign * cpu_milli
+        sums[2] += sign * memory_mib
+        sums[3] += sign * milli
 
     def items(self) -> list[tuple[UseKey, Use]]:
         return [(UseKey(*key), Use(*sums[1:])) for key, sums in sorted(self._sums.items())]

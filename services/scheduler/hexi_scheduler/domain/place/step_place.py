@@ -81,7 +81,9 @@ def _decide(
         for item in command.items:
             if item.placement_id not in known:
                 yield from _place(site, item, at_ms, policy, rules)
-        yield from learn(site, at_ms, policy.rules)
+        learned = learn(site, at_ms, policy.rules)
+        if learned is not None:
+            yield learned
         return
     if isinstance(command, ReportRuns):
         for report in command.reports:

@@ -31,7 +31,8 @@ def spare_of(router: Router, choice: Candidate) -> Use:
 
 def leaves_minimum(router: Router, workload: Workload, class_id: str, rescued: bool) -> bool:
     """Whether the province still keeps its minimum of the class when this work is placed."""
-    least = dict(router.rules.keep.spare.province_min).get(class_id, 0)
+    kept = router.rules.keep.spare.province_min
+    least = dict(kept).get(class_id, 0) if kept else 0
     if not least or may_use_spare(router.rules, workload, rescued):
         return True
     return _units_free(router, class_id) - workload.demand.units >= least

@@ -36,7 +36,7 @@ from hexi_scheduler.domain.why import WhyNot
 from hexi_scheduler.domain.workload import Demand, Workload
 
 HOUR_S = 3_600
-RANKINGS_MAX = 1_024
+RANKINGS_MAX = 16_384
 
 Candidate = tuple[int, str, str, Suitable]  # cost, site, class, offer
 Fitting = list[tuple[Shelf, Bools]]
@@ -132,12 +132,12 @@ class Board:
     def candidate(self, key: int, workload: Workload) -> Candidate:
         """The site and class of a key, with what is free there now."""
         shelf, row = self._by_rank[key & RANK_MASK]
-        c, site_id, demand = shelf.offers[row], shelf.sites[row], workload.demand
-        price, lease = c.price_micro_yuan, None
+        found, site_id, demand = shelf.suitable[row], shelf.sites[row], workload.demand
         if demand.lease_id:
-            lease = lease_of(self.offers[site_id], demand, workload.tenant_id, c)
-            price = lease.price_micro_yuan if lease else price
-        return key >> RANK_BITS, site_id, shelf.class_id, Suitable(c, price, lease)
+            lease = lease_of(self.offers[site_id], demand, workload.tenant_id, found.offer)
+            if lease:
+                found = Suitable(found.offer, lease.price_micro_yuan, lease)
+        return key >> RANK_BITS, site_id, shelf.class_id, found
 
     def terms(self, key: int, workload: Workload, at_ms: int) -> CostTerms:
         """What the cost of a key is made of, for a start at that time."""

@@ -17,9 +17,10 @@ from hexi_scheduler.domain.workload import Workload
 NEXT = 3
 
 
-def choice_of(router: Router, workload: Workload, chosen: Candidate, at_ms: int) -> Choice:
+def choice_of(
+    router: Router, ranking: Ranking, workload: Workload, chosen: Candidate, at_ms: int
+) -> Choice:
     """Its cost and that of the next three; and the cheapest of all, where that one had no room."""
-    ranking = router.board.ranking(workload, at_ms)
     found = ranking.choices.get(chosen[1:3])
     if found is None:
         found = ranking.choices[chosen[1:3]] = _compare(router, workload, chosen, ranking, at_ms)

@@ -73,7 +73,12 @@ class Router:
         self, workload: Workload, at_ms: int, without: frozenset[str] = frozenset()
     ) -> Candidate | None:
         """With room: if it can be within our share of it, else the first beyond."""
-        ranking = self.board.ranking(workload, at_ms)
+        return self.cheapest_of(self.board.ranking(workload, at_ms), workload, without)
+
+    def cheapest_of(
+        self, ranking: Ranking, workload: Workload, without: frozenset[str]
+    ) -> Candidate | None:
+        """The same, of a ranking of the workload as of now."""
         partitions = self.board.policy.partitions
         at, found = self._first(workload, ranking, ranking.near, without, partitions)
         if not without:

@@ -14,7 +14,7 @@ from hexi_scheduler.domain.offer import ClassOffer, SiteOffer
 from hexi_scheduler.domain.route.atlas import Atlas
 from hexi_scheduler.domain.route.cost import PPM, Stay, burn_by_hour
 from hexi_scheduler.domain.route.data_cost import DATA_MICRO_YUAN_MAX, move_cost, moves
-from hexi_scheduler.domain.route.filters import latency_us
+from hexi_scheduler.domain.route.filters import Suitable, latency_us
 from hexi_scheduler.domain.route.ranking import COST_MAX, RANK_BITS
 from hexi_scheduler.domain.route.route_policy import RoutePolicy
 from hexi_scheduler.domain.workload import WHOLE, Demand
@@ -34,7 +34,7 @@ class Shelf:
     def __init__(self, class_id: str, executor: str, sites: list[str]) -> None:
         self.class_id, self.executor, self.sites = class_id, executor, sites
         self.row_of = {site_id: row for row, site_id in enumerate(sites)}
-        self.offers: list[ClassOffer] = [ClassOffer("")] * len(sites)
+        self.suitable = [Suitable(ClassOffer(""), 0, None)] * len(sites)
         self._site: list[SiteOffer | None] = [None] * len(sites)
         self.ranks = np.zeros(len(sites), np.int64)
         # admitted, grade, state-owned, failure ppm, then servers and the largest, and the price
@@ -66,7 +66,7 @@ class Shelf:
 
     def put_free(self, row: int, c: ClassOffer) -> None:
         """What changes all the time."""
-        self.offers[row] = c
+        self.suitable[row] = Suitable(c, c.price_micro_yuan, None)
         self._free[:, row] = (
             c.cpu_milli_free,
             c.memory_mib_free,

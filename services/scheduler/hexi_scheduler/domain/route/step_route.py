@@ -125,7 +125,8 @@ def _somewhere(
     if not workload.demand.replicas or len(tried) >= router.policy.attempts_max:
         return None
     silent = declined(router, tried)
-    choice = router.cheapest(workload, at_ms, silent)
+    ranking = router.board.ranking(workload, at_ms)
+    choice = router.cheapest_of(ranking, workload, silent)
     asked = Ask(choice) if choice else ask(router, workload, at_ms, silent, rescued)
     if asked is None or not leaves_minimum(router, workload, asked.choice[2], rescued):
         return None
@@ -143,7 +144,7 @@ def _somewhere(
         claim=asked.claim,
         borrowed=borrowed,
         voucher_id=router.rules.tenants.voucher(workload.tenant_id, class_id, at_ms),
-        choice=choice_of(router, workload, asked.choice, at_ms),
+        choice=choice_of(router, ranking, workload, asked.choice, at_ms),
     )
 
 
@@ -203,8 +204,13 @@ def _cancel(router: Router, request: Cancel, at_ms: int) -> Iterator[Route]:
 
 
 def _cancelled(route: Route, at_ms: int) -> Route:
-    over = route._replace(state=RouteState.CANCELLED, decided_at_ms=at_ms, reason="cancelled")
-    return over._replace(why_not=None, deferral=None)
+    return route._replace(
+        state=RouteState.CANCELLED,
+        decided_at_ms=at_ms,
+        reason="cancelled",
+        why_not=None,
+        deferral=None,
+    )
 
 
 def _wake(router: Router, at_ms: int) -> Iterator[Route]:

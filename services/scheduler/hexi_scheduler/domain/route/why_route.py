@@ -11,11 +11,14 @@ REASONS_MAX = 1_024
 DECLINED, ROOM = "declined", "room"
 
 Tried = tuple[tuple[str, int], ...]
+NOBODY: frozenset[str] = frozenset()
 
 
 def declined(router: Router, tried: Tried) -> frozenset[str]:
     """Sites that declined and have said nothing new since."""
     offers = router.offers
+    if not tried:
+        return NOBODY
     return frozenset(name for name, at in tried if name in offers and offers[name].revision <= at)
 
 
