@@ -9,9 +9,6 @@ import hexi_contracts
 import yaml
 from opentelemetry import metrics
 from opentelemetry.metrics import Counter, Histogram
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
 
 _Gauge = metrics._Gauge
 
@@ -38,6 +35,14 @@ def configure(service: str, exporter: str) -> None:
     """Once per process; instruments made before are connected too."""
     if exporter == "none":
         return
+    # Not before: the SDK takes memory that a process without exporter has better use for.
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import (
+        ConsoleMetricExporter,
+        PeriodicExportingMetricReader,
+    )
+    from opentelemetry.sdk.resources import Resource
+
     if exporter == "console":
         reader = PeriodicExportingMetricReader(ConsoleMetricExporter())
     else:

@@ -85,8 +85,9 @@ class Outputs:
 
     def metrics(self) -> list[int]:
         """Metrics that any output yields, in order."""
-        found = np.unique(self._table.metric[np.array(self._rule)]) if self._rule else np.array([])
-        return [int(metric) for metric in found if metric > 0]
+        # Not np.unique: it loads masked arrays, seven megabytes of them.
+        used = np.bincount(self._table.metric[np.array(self._rule)]) if self._rule else np.zeros(1)
+        return [int(metric) for metric in np.flatnonzero(used) if metric]
 
     def __len__(self) -> int:
         return len(self._rule)

@@ -1,0 +1,159 @@
+"""What an agent takes of a machine while it measures 1,000 servers every ten seconds: processor and
+memory of its process, by where the readings come from.
+
+fleet: simulated servers. page: one page of an exporter with 8 readings of each server. targets: an
+exporter on each server, 520 samples a page. MODES, SERVERS and DURATION_S change what is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+import yaml
+from aiohttp import web
+from hexi_agent.hosts import Host, write_hosts
+from hexi_agent.spool import highest_sequences
+from hexi_demo import setup
+from hexi_demo.province import SITES
+from hexi_kit.clock import SystemClock
+from hexi_kit.signing import fingerprint
+
+from tests.bench.figures import show
+from tests.bench.province import Province, running
+
+SERVERS = int(os.environ.get("SERVERS", "1000"))
+DURATION_S = int(os.environ.get("DURATION_S", "120"))
+MODES = os.environ.get("MODES", "fleet page targets").split()
+SETTLE_S, PERIOD_MS = 25.0, 10_000
+SITE = SITES[0]
+CLOCK = SystemClock()
+METRICS = (
+    "power_w",
+    "inlet_temperature_c",
+    "cpu_utilisation",
+    "memory_utilisation",
+    "cpu_temperature_c",
+    "fan_speed_rpm",
+    "network_rx_bytes_per_s",
+    "network_tx_bytes_per_s",
+)
+
+
+class Exporters:
+    """Pages that change from one question to the next."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def page(self, _: web.Request) -> web.Response:
+        self.asked += 1
+        lines = [
+            f'site_{metric}{{server="n{number}"}} {(number + self.asked) % 97 / 100}'
+            for number in range(SERVERS)
+            for metric in METRICS
+        ]
+        return web.Response(text="\n".join(lines) + "\n")
+
+    async def target(self, _: web.Request) -> web.Response:
+        self.asked += 1
+        idle_s = CLOCK.real_monotonic_s()
+        modes = ("idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user")
+        lines = [
+            f'node_cpu_seconds_total{{cpu="{cpu}",mode="{mode}"}} {idle_s:.2f}'
+            for cpu in range(64)
+            for mode in modes
+        ]
+        lines += ["node_memory_MemAvailable_bytes 5e+11", "node_memory_MemTotal_bytes 1e+12"]
+        lines += ["node_ipmi_power_watts 700", f"node_load1 {self.asked}"]
+        for direction in ("receive", "transmit"):
+            name = f"node_network_{direction}_bytes_total"
+            lines += [
+                f'{name}{{device="{device}"}} {idle_s * 1e6:.0f}' for device in ("eth0", "lo")
+            ]
+        return web.Response(text="\n".join(lines) + "\n")
+
+
+@asynccontextmanager
+async def exporters() -> AsyncIterator[str]:
+    """Where they listen."""
+    told, app = Exporters(), web.Application()
+    app.router.add_get("/page", told.page)
+    app.router.add_get("/targets/{server}", told.target)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2_048)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+def config(mode: str, home: Path, url: str) -> dict[str, object]:
+    """One site's file, and the table beside it."""
+    site: dict[str, object] = {
+        "site_id": SITE.site_id,
+        "identity": f"agent-{SITE.site_id}",
+        "state_dir": str(home),
+        "period_ms": PERIOD_MS,
+    }
+    if mode == "fleet":
+        return site | {"fleet": {"servers": SERVERS, "seed": 1}, "executors": ["fleet"]}
+    hosts = [Host(f"n{n}", f"r{n // 20}", "m", 64_000, 1_024, "", 0, 800) for n in range(SERVERS)]
+    write_hosts(home / "hosts.csv", hosts)
+    mapping = {"rules": [{"read": f"site_{metric}", "metric": metric} for metric in METRICS]}
+    (home / "mine.yaml").write_text(yaml.safe_dump(mapping))
+    source: dict[str, object] = {"kind": "openmetrics", "period_ms": PERIOD_MS}
+    if mode == "page":
+        source |= {"server_label": "server", "targets": [f"{url}/page"]}
+    else:
+        source["targets"] = [
+            {"url": f"{url}/targets/n{n}", "server": f"n{n}"} for n in range(SERVERS)
+        ]
+    mappings = {"files": [str(home / "mine.yaml")]}
+    return site | {"hosts": str(home / "hosts.csv"), "sources": [source], "mappings": mappings}
+
+
+async def measure(province: Province, mode: str, folder: Path, url: str) -> None:
+    home, name = folder / mode, f"agent-{mode}"
+    home.mkdir()
+    path = home / "agent.yaml"
+    path.write_text(yaml.safe_dump(config(mode, home, url)))
+    await province.hexi.start_further(name, "hexi_agent.main", ["--config", str(path)], {})
+    await CLOCK.sleep(SETTLE_S)
+    process = psutil.Process(province.hexi.pids[name])
+    before_s, began_s = sum(process.cpu_times()[:2]), CLOCK.real_monotonic_s()
+    peak = 0
+    while CLOCK.real_monotonic_s() - began_s < DURATION_S:
+        await CLOCK.sleep(1.0)
+        peak = max(peak, process.memory_info().rss)
+    elapsed_s = CLOCK.real_monotonic_s() - began_s
+    busy_s = sum(process.cpu_times()[:2]) - before_s
+    frames = max(highest_sequences(home).values(), default=0)
+    show(f"agent.{mode}.cpu", 100 * busy_s / elapsed_s, "% of a core", goal="<= 2", frames=frames)
+    show(f"agent.{mode}.memory", peak / 2**20, "MiB", goal="<= 100", servers=SERVERS)
+    await province.hexi.stop_one(name)
+
+
+async def run() -> None:
+    async with running(["inventory", "telemetry"]) as province, exporters() as url:
+        prints = {
+            f.site_id: fingerprint(province.cast.of(f"agent-{f.site_id}").certificate())
+            for f in SITES
+        }
+        # The first site is a quarter of the province.
+        await setup.admit_sites(province.doors, SERVERS * 4, prints)
+        with TemporaryDirectory() as folder:
+            for mode in MODES:
+                await measure(province, mode, Path(folder), url)
+
+
+def main() -> None:
+    asyncio.run(run())
