@@ -19,7 +19,7 @@ from hexi_telemetry.ports.streams import Sites
 # Frames of a tick come within seconds of each other; what is later becomes a part of its own.
 GRACE_MS = 20_000
 OPEN_MS_MAX = 90_000
-LOOK_S = 5.0
+LOOK_S = 2.0
 # Two minutes of a million servers and a little more; a draining spool must not take all memory.
 CELLS_MAX = 24_000_000
 LAYOUTS_MAX = 1_024
