@@ -9,6 +9,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hexi.telemetry.v1.telemetry_pb2 import Metric
+from hexi_agent.domain.physics import Meters
+from hexi_agent.mapping.board import Board, BoardOptions
+from hexi_agent.mapping.match import RuleBook
+from hexi_agent.mapping.rules import read_mappings
+from hexi_agent.mapping.subjects import Subjects
 from hexi_agent.sources.http_door import NotTaken
 from hexi_agent.sources.intake import AHEAD_MS_MAX, Intake
 from hexi_agent.sources.otlp.export import (
@@ -56,6 +62,19 @@ class World:
 
     def values(self) -> list[tuple[str, float]]:
         return [(one.name, one.value) for one in self.taken]
+
+
+def sample_of(readings: list[RawReading]) -> dict[int, list[float]]:
+    """The columns that the shipped rules make of them."""
+    rules = [rule for file in read_mappings([]) for rule in file.rules]
+    names = list(dict.fromkeys(one.subject for one in readings))
+    now_ms = readings[0].at_ms
+    options = BoardOptions(len(names), 10_000)
+    servers = Subjects({name: place for place, name in enumerate(names)})
+    board = Board(RuleBook(rules), servers, lambda: now_ms, options)
+    board.take(readings)
+    (sample,) = board.read(Meters(), now_ms)
+    return {metric: column.tolist() for metric, column in sample.columns.items()}
 
 
 def gauge(value: float, at_ns: int = NOW_NS, **more: object) -> pb.Metric:
@@ -118,6 +137,8 @@ def test_a_sample_of_three_servers_arrives_with_equal_values() -> None:
     ]
     assert [(one.subject, one.name, one.value) for one in world.taken] == expected
     assert (len(expected), len({subject for subject, _, _ in expected})) == (24, 3)
+    watts = [value for _, name, value in expected if name == "hw.power"]
+    assert sample_of(world.taken)[Metric.METRIC_POWER_W] == watts
 
 
 def test_growth_adds_up_and_growth_told_twice_counts_once() -> None:

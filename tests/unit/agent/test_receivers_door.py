@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import cramjam
 import pytest
+from hexi_agent.config import read_config
 from hexi_agent.sources.http_door import Answer, Headers, HttpDoor
 from hexi_agent.sources.inflate import (
     NotSpokenError,
@@ -30,6 +31,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "services" / "agent" / "examples"
 MOST = 100_000
 LOOPBACK = {"listen": "127.0.0.1:0", "body_bytes_max": 1_024}
 
@@ -170,6 +172,14 @@ async def test_a_body_that_trickles_holds_no_place(http: aiohttp.ClientSession) 
     async with http.post(url, data=b"quick") as quick:
         assert quick.status == 200
     await door.close()
+
+
+def test_the_example_of_such_a_site_is_right() -> None:
+    config = read_config(EXAMPLES / "prometheus.yaml")
+
+    assert [one.kind for one in config.sources] == [
+        "openmetrics", "openmetrics", "otlp", "remote_write",
+    ]  # fmt: skip
 
 
 def test_the_rate_is_owed_and_paid_by_time() -> None:

@@ -21,7 +21,7 @@ class OtlpOptions(BaseModel):
     grpc: ListenOptions | None = Field(ListenOptions(listen="127.0.0.1:4317"))
     http: ListenOptions | None = Field(ListenOptions(listen="127.0.0.1:4318"))
     server_attributes: tuple[str, ...] = Field(SERVER_ATTRIBUTES, min_length=1, max_length=16)
-    readings_per_s_max: int = Field(200_000, ge=1)
+    readings_per_s_max: int = Field(50_000, ge=1)
 
     @model_validator(mode="after")
     def _has_a_door(self) -> OtlpOptions:

@@ -19,4 +19,4 @@ class RemoteWriteOptions(BaseModel):
     http: ListenOptions = Field(ListenOptions(listen="127.0.0.1:9201"))
     path: str = Field("/api/v1/write", pattern=r"^(/[A-Za-z0-9._~-]+)+$")
     server_labels: tuple[str, ...] = Field(("instance",), min_length=1, max_length=16)
-    readings_per_s_max: int = Field(200_000, ge=1)
+    readings_per_s_max: int = Field(50_000, ge=1)
