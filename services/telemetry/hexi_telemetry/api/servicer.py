@@ -14,6 +14,7 @@ from hexi_kit.rpc.validate import Violations
 
 from hexi_telemetry.api.paging import page_size, read_token, token
 from hexi_telemetry.api.push import OWN_SITE, DoorNeeds, push_frames
+from hexi_telemetry.domain.energy.window import DAY_MS
 from hexi_telemetry.domain.stream import NUMBER_MAX
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -41,6 +42,7 @@ class TelemetryServicer(TelemetryServiceServicer):
         violations = Violations()
         violations.bounded("from_ms", request.from_ms, 0, NUMBER_MAX)
         violations.bounded("to_ms", to_ms, request.from_ms, NUMBER_MAX)
+        violations.bounded("width_ms", request.width_ms, 0, DAY_MS)
         size = page_size(violations, request.page_size)
         after = read_token(violations, request.page_token, 2)
         violations.raise_if_any()
