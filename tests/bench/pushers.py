@@ -41,6 +41,7 @@ PERIOD_MS = 10_000
 FRAME_SERVERS_MAX = 5_000
 RACK_SERVERS = 20
 PUE = 1.2
+HOT_C = 45
 PUSH = "/hexi.telemetry.v1.TelemetryService/PushFrames"
 CLOCK = SystemClock()
 # Mean and spread of each metric of a server; the eight of the contract's first eight numbers.
@@ -68,6 +69,7 @@ class Site:
     sent_s: dict[int, float] = field(default_factory=dict)
     waits_ms: list[float] = field(default_factory=list)
     decided: int = 0
+    hot: int = 0  # so many of its first servers breathe air that is too warm
 
     def __post_init__(self) -> None:
         folder = self.identity.cert_path.parent
@@ -92,6 +94,7 @@ class Site:
         # Shifted, so that every tick differs at no cost to speak of.
         shift = int(self._dice.integers(1, 1_000))
         columns = {metric: np.roll(base, shift) for metric, base in self._base.items()}
+        columns[2][: self.hot] = HOT_C
         it_w = float(columns[1].sum()) * self.servers / columns[1].size
         it_ws = self.meters.it_ws + int(it_w * PERIOD_MS / 1_000)
         self.meters = Meters(observed_at_ms, it_ws, int(it_ws * PUE))
@@ -198,6 +201,11 @@ class Pushing:
     def cpu_s(self) -> float:
         return sum(self.process.cpu_times()[:2])
 
+    async def accepted(self, site_id: str) -> int:
+        stub = TelemetryServiceStub(await self.channel(self.province.cast.of("operator")))
+        status = await stub.GetSiteStatus(rpc.GetSiteStatusRequest(site_id=site_id), timeout=10)
+        return sum(stream.accepted for stream in status.streams)
+
     async def ledger(self) -> dict[str, int]:
         """What the service says of all streams together."""
         stub = TelemetryServiceStub(await self.channel(self.province.cast.of("operator")))
@@ -214,12 +222,14 @@ class Pushing:
 
 @asynccontextmanager
 async def pushing(
-    servers_of: Sequence[int], environment: Mapping[str, str] | None = None
+    servers_of: Sequence[int],
+    environment: Mapping[str, str] | None = None,
+    services: Sequence[str] = ("telemetry",),
 ) -> AsyncIterator[Pushing]:
-    """A telemetry service that knows one site for each entry of `servers_of`."""
+    """Telemetry, and who else is named, that know one site for each entry of `servers_of`."""
     logs.configure("bench", "warning")
     async with AsyncExitStack() as stack:
-        province = await stack.enter_async_context(running(["telemetry"], environment))
+        province = await stack.enter_async_context(running(services, environment))
         authority = LocalAuthority(province.cast.pki_dir)
         sites = []
         for place, servers in enumerate(servers_of):
@@ -248,6 +258,10 @@ async def _announce(province: Province, sites: Sequence[Site]) -> None:
             revision=1,
             racks=[f"r{number}" for number in range(rack_index[-1] + 1)],
             rack_index=rack_index,
+            cpu_milli=[64_000] * site.servers,
+            memory_mib=[262_144] * site.servers,
+            accelerators=[0] * site.servers,
+            power_limit_w=[1_000] * site.servers,
         )
         await producer.send(INVENTORY_SITE, site.site_id, facts, event_id=random_id())
         await producer.send(INVENTORY_SERVER_SET, site.site_id, servers, event_id=random_id())

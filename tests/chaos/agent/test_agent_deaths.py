@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(280)]
 
 SERVICES = ("inventory", "telemetry", "scheduler", "scheduler-worker")
 FACTOR = 60
+PERIOD_MS = 10_000
 SITE = province.SITES[0]
 NAME = f"agent-{SITE.site_id}"
 # Each life dies at the first of these it comes to.
@@ -53,7 +55,7 @@ class World:
             "site_id": SITE.site_id,
             "identity": NAME,
             "state_dir": str(self.home),
-            "period_ms": 10_000,
+            "period_ms": PERIOD_MS,
             "host": True,
             "fleet": {"servers": 59, "seed": 1},
             "executors": ["fleet", "host"],
@@ -159,6 +161,21 @@ def assert_each_ran_once(placements: list, marks: dict[str, str]) -> None:
     assert {placement.exit_code for placement in placements if not placement.reason} == {0}
 
 
+def assert_every_beat_is_a_frame_or_a_silence(frames: list, gaps: list) -> None:
+    """While it was dead nobody measured, and exactly that is what the ledger says."""
+    assert {gap.cause for gap in gaps} == {telemetry_pb2.GAP_CAUSE_SILENT}
+    assert all(gap.last_sequence == gap.first_sequence - 1 for gap in gaps)
+    missed = set()
+    for first in {frame.first_server for frame in frames}:
+        beats = [frame.observed_at_ms for frame in frames if frame.first_server == first]
+        missed |= {
+            (before, after - PERIOD_MS)
+            for before, after in pairwise(beats)
+            if after - before > 1.5 * PERIOD_MS
+        }
+    assert {(gap.from_ms, gap.to_ms) for gap in gaps} == missed
+
+
 async def assert_each_frame_is_there_once(world: World) -> None:
     assert pending(world.home) == 0
     streams = highest_sequences(world.home)
@@ -168,6 +185,6 @@ async def assert_each_frame_is_there_once(world: World) -> None:
         telemetry_pb2.Frame.FromString(one.frame) for one in await world.log_of(TELEMETRY_FRAME)
     ]
     assert [frame.sequence for frame in frames] == list(range(1, highest + 1))
-    assert await world.log_of(TELEMETRY_GAP) == []
+    assert_every_beat_is_a_frame_or_a_silence(frames, await world.log_of(TELEMETRY_GAP))
     meters = [(f.it_energy_ws, f.facility_energy_ws) for f in frames if f.facility_energy_ws]
     assert meters == sorted(meters)

@@ -374,7 +374,7 @@ Global___SignedFrame: _TypeAlias = SignedFrame  # noqa: Y015
 @_typing.final
 class GapRecorded(_message.Message):
     """Value of telemetry.gap.v1: sequences first..last never were accepted. EPOCH_CHANGED has last 0: nobody knows how many
-    numbers after first the agent lost with its spool.
+    numbers after first the agent lost with its spool. SILENT has no numbers: first came after it, last is one less.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
