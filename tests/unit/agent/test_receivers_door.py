@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -172,6 +173,34 @@ async def test_a_body_that_trickles_holds_no_place(http: aiohttp.ClientSession) 
     async with http.post(url, data=b"quick") as quick:
         assert quick.status == 200
     await door.close()
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (b"\0\xff\r\n\r\n", b"400"),
+        (b"POST /in HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\nabc", b"400"),
+        (b"POST /in HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
+        (b"GET /in HTTP/1.1\r\nHost: a\r\n\r\n", b"405"),
+        (b"POST /else HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", b"404"),
+        (b"POST /in HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc", b""),
+    ],
+)
+async def test_what_is_no_request_of_ours_is_answered_without_a_word_in_the_log(
+    request_: bytes, answer: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    door = HttpDoor("test", ListenOptions.model_validate(LOOPBACK), {"/in": Echo()})
+    await door.open()
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+
+    writer.write(request_)
+    if answer:
+        assert (await reader.readline()).split(b" ")[1] == answer
+    writer.close()
+    await writer.wait_closed()
+    await door.close()
+
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
 
 
 def test_the_example_of_such_a_site_is_right() -> None:

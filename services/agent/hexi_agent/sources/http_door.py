@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from hexi_kit.errors import (
     HexiError,
     InvalidArgument,
@@ -73,6 +75,7 @@ class HttpDoor:
         runner = web.AppRunner(
             app,
             access_log=None,
+            logger=self._quiet_logger(),
             auto_decompress=False,
             keepalive_timeout=IDLE_S,
             shutdown_timeout=STOP_S,
@@ -89,14 +92,29 @@ class HttpDoor:
         if runner is not None:
             await runner.cleanup()
 
+    def _quiet_logger(self) -> logging.Logger:
+        """What is no HTTP is refused by the library, with a traceback each: counted is enough."""
+
+        def is_told(record: logging.LogRecord) -> bool:
+            error = record.exc_info[1] if record.exc_info else None
+            if isinstance(error, HttpProcessingError):
+                self._count(error.code)
+                return False
+            return True
+
+        logger = logging.getLogger(f"{__name__}.{self._source}")
+        logger.filters = [is_told]
+        return logger
+
+    def _count(self, status: int) -> None:
+        counter("agent.pushes_refused").add(1, {"source": self._source, "status": str(status)})
+
     async def _answer(self, dialect: Dialect, request: web.Request) -> web.Response:
         try:
             answer = await self._receive(request, dialect)
         except (HexiError, NotSpokenError, PackedWrongError, TooLargeError) as error:
             answer = self._refusal(request, dialect, error)
-            counter("agent.pushes_refused").add(
-                1, {"source": self._source, "status": str(answer.status)}
-            )
+            self._count(answer.status)
         return web.Response(
             status=answer.status,
             body=answer.body,
@@ -116,7 +134,7 @@ class HttpDoor:
             raise TooLargeError(f"expected at most {self._options.body_bytes_max} bytes") from error
         except TimeoutError as error:
             raise NotTaken(408, "the body came too slowly") from error
-        except web.RequestPayloadError as error:
+        except (web.RequestPayloadError, ConnectionError) as error:
             raise NotTaken(400, "the body did not come whole") from error
         finally:
             self._under_way -= 1
