@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from sys import intern
 from typing import NamedTuple
 
 from prometheus_client import Metric
@@ -123,7 +124,7 @@ class PageReader:
         if repr((proved.value, proved.at_ms)) != repr(_numbers(words)):
             raise ValueError("expected a value and perhaps a time")
         is_wanted = self._wants(proved.name, proved.labels)
-        young.series[key] = (proved.name, proved.labels) if is_wanted else NOBODYS
+        young.series[key] = _shared(proved) if is_wanted else NOBODYS
         return [proved]
 
 
@@ -150,6 +151,12 @@ def _prove(line: bytes) -> PageSample | None:
     except _BROKEN as error:
         raise ValueError(str(error) or "malformed") from error
     return found[0] if found else None
+
+
+def _shared(proved: PageSample) -> tuple[str, Labels]:
+    """Thousands of series are made of the same few words: each is kept once."""
+    labels = tuple((intern(name), intern(text)) for name, text in proved.labels)
+    return intern(proved.name), labels
 
 
 def _openmetrics(page: bytes) -> list[PageSample]:

@@ -74,7 +74,8 @@ class OpenMetricsSource:
                 name,
                 _server(labels, label) or subject if label else subject,
                 sample,
-                labels,
+                # Said by the subject; without it the same labels serve all servers.
+                tuple(one for one in labels if one[0] != label) if label else labels,
                 value,
                 "",
                 asked_ms if at_ms is None else at_ms,
