@@ -1,0 +1,1 @@
+"""Sensors of baseboard controllers by IPMI, through ipmitool."""
