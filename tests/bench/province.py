@@ -67,16 +67,17 @@ class Province:
 
 @asynccontextmanager
 async def running(
-    services: Sequence[str] | None, environment: Mapping[str, str] | None = None
+    services: Sequence[str] | None,
+    environment: Mapping[str, str] | None = None,
+    clock: str = "system",
 ) -> AsyncIterator[Province]:
     """The named services on a fresh broker and database; everything is gone afterwards."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        hexi = await stack.enter_async_context(
-            LocalHexi(
-                LocalOptions(state_dir=folder, services=services, environment=environment or {})
-            )
+        options = LocalOptions(
+            state_dir=folder, clock=clock, services=services, environment=environment or {}
         )
+        hexi = await stack.enter_async_context(LocalHexi(options))
         cast = identities.issue(folder / "pki")
         doors = Doors(hexi.addresses, cast, stack)
         yield Province(hexi, doors, stack, cast)

@@ -17,7 +17,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=20.0, help="of each figure 每项秒数")
     parser.add_argument("--threads", type=int, default=1, help="of the products 线程数")
     parser.add_argument("--size", type=int, default=2_048, help="of the matrices 矩阵阶数")
-    parser.add_argument("--copy-mib", type=int, default=256, help="of a copy 复制块")
+    parser.add_argument("--copy-mib", type=int, default=128, help="of a copy 复制块")
     chosen = parser.parse_args(argv)
     # Read once, when numpy is loaded.
     os.environ.update(dict.fromkeys(THREADS, str(max(1, chosen.threads))))
