@@ -17,7 +17,7 @@ PHASES = int(os.environ.get("PHASES", "6"))
 PHASE_S = int(os.environ.get("PHASE_S", "8"))
 HONEST = 20
 SERVERS = 1_000
-QUOTA_PER_S = 2
+QUOTA_PER_S = 10
 TIMES = 100
 LIMITS = {
     "HEXI_TELEMETRY_SITE_FRAMES_PER_S": str(QUOTA_PER_S),
@@ -52,7 +52,7 @@ async def run() -> None:
 
 
 async def phase(streams: list[Push]) -> list[float]:
-    """Every honest site pushes at half its quota, each in its own moment of the second."""
+    """Every honest site pushes a frame a second, each in its own moment of it."""
 
     async def one(stream: Push, place: int) -> None:
         await CLOCK.sleep(place / len(streams))

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hexi_contracts
 import yaml
 from opentelemetry import metrics
 from opentelemetry.metrics import Counter, Histogram
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricReader
 
 _Gauge = metrics._Gauge
 
@@ -31,26 +35,46 @@ class UndeclaredMetricError(LookupError):
     """The name, or its kind, does not stand in metrics.yaml."""
 
 
-def configure(service: str, exporter: str) -> None:
-    """Once per process; instruments made before are connected too."""
-    if exporter == "none":
+def configure(service: str, exporter: str, listen: str = "") -> None:
+    """Once per process; instruments made before are connected too.
+
+    `listen` is where Prometheus may scrape /metrics; nowhere if empty.
+    """
+    if exporter == "none" and not listen:
         return
     # Not before: the SDK takes memory that a process without exporter has better use for.
     from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.resources import Resource
+
+    readers = [_pushing(exporter)] if exporter != "none" else []
+    if listen:
+        readers.append(_scraped(listen))
+    resource = Resource.create({"service.name": service})
+    metrics.set_meter_provider(MeterProvider(readers, resource=resource))
+
+
+def _pushing(exporter: str) -> "MetricReader":
     from opentelemetry.sdk.metrics.export import (
         ConsoleMetricExporter,
         PeriodicExportingMetricReader,
     )
-    from opentelemetry.sdk.resources import Resource
 
     if exporter == "console":
-        reader = PeriodicExportingMetricReader(ConsoleMetricExporter())
-    else:
-        # Imported by name: the exporter is an extra that most installations do without.
-        otlp = import_module("opentelemetry.exporter.otlp.proto.grpc.metric_exporter")
-        reader = PeriodicExportingMetricReader(otlp.OTLPMetricExporter(timeout=_EXPORT_TIMEOUT_S))
-    resource = Resource.create({"service.name": service})
-    metrics.set_meter_provider(MeterProvider([reader], resource=resource))
+        return PeriodicExportingMetricReader(ConsoleMetricExporter())
+    # Imported by name: the exporter is an extra that most installations do without.
+    otlp = import_module("opentelemetry.exporter.otlp.proto.grpc.metric_exporter")
+    return PeriodicExportingMetricReader(otlp.OTLPMetricExporter(timeout=_EXPORT_TIMEOUT_S))
+
+
+def _scraped(listen: str) -> "MetricReader":
+    """Serves /metrics from a thread; besides our own it says what the process itself uses."""
+    from opentelemetry.exporter.prometheus import PrometheusMetricReader
+    from prometheus_client import start_http_server
+
+    host, _, port = listen.rpartition(":")
+    reader = PrometheusMetricReader()
+    start_http_server(int(port), host.strip("[]"))
+    return reader
 
 
 @cache

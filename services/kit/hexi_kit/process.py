@@ -23,6 +23,6 @@ def prepare(name: str, settings: ServiceSettings) -> Process:
     """Call inside the running loop; then add parts to `lifecycle` and run it."""
     logs.configure(name, settings.log_level)
     tracing.configure(name, settings.otel_exporter)
-    metrics.configure(name, settings.otel_exporter)
+    metrics.configure(name, settings.otel_exporter, settings.metrics_listen)
     identity = Identity.load(settings.pki, name)
     return Process(name, clock_from(settings.clock), identity, Lifecycle())

@@ -34,6 +34,8 @@ class ServiceSettings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     otel_exporter: Literal["none", "console", "otlp"] = "none"
     listen: str = "127.0.0.1:0"
+    # Where Prometheus may scrape /metrics, such as 127.0.0.1:9464; nowhere if empty.
+    metrics_listen: str = ""
     inventory_address: str = "127.0.0.1:7101"
     telemetry_address: str = "127.0.0.1:7102"
     scheduler_address: str = "127.0.0.1:7103"
@@ -66,7 +68,8 @@ class ServiceSettings(BaseModel):
     @classmethod
     def _addresses_are_host_and_port(cls, value: object, info: object) -> object:
         name = getattr(info, "field_name", "") or ""
-        if name == "listen" or name.endswith("_address"):
+        is_address = name == "listen" or name.endswith("_address")
+        if is_address or (name == "metrics_listen" and value):
             host, _, port = str(value).rpartition(":")
             if not host or not port.isdigit() or int(port) > 65_535:
                 raise ValueError(f"expected host:port, was {value!r}")

@@ -75,8 +75,9 @@ def looking(
     days = SeriesDays(pool, clock, settings.series_days)
     store = PostgresSeries(pool, days)
     series = Series(store, known, clock)
-    door = SeriesServicer(SeriesNeeds(store, known, Board(live, clock), SystemClock()))
-    tasks = {"series": series.run, "series days": days.run}
+    board = Board(live, clock)
+    door = SeriesServicer(SeriesNeeds(store, known, board, SystemClock()))
+    tasks = {"series": series.run, "series days": days.run, "board": board.tell}
     return Looking(series, Beside([(add_SeriesServiceServicer_to_server, door)], tasks))
 
 

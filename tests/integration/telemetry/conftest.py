@@ -197,7 +197,11 @@ class TelemetryWorld:
                 if answer is not grpc.aio.EOF:
                     return Session(call, answer.resume)
                 code = await call.code()
-            waits = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.UNAVAILABLE)
+            waits = (
+                grpc.StatusCode.FAILED_PRECONDITION,
+                grpc.StatusCode.UNAVAILABLE,
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+            )
             assert code in waits, f"{code}: {await call.details()}"
             await SystemClock().sleep(0.1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hexi_kit.clock import Clock
 from hexi_kit.errors import NotFound
+from hexi_kit.metrics import gauge
 
 from hexi_telemetry.domain.frame import Metric
 from hexi_telemetry.domain.live import Live
@@ -15,6 +16,7 @@ from hexi_telemetry.ports.streams import Sites
 
 # Who looks more often than this sees the same picture again.
 PICTURE_S = 0.5
+TICK_S = 10
 
 
 async def answer(store: SeriesStore, scope: Scope, metric: Metric, grid: Grid) -> Points:
@@ -43,7 +45,7 @@ def known_scope(sites: Sites, site_id: str, rack: str, server: int | None) -> Sc
 
 
 class Board:
-    """Makes a picture once, however many look; nothing is made while nobody looks."""
+    """Makes a picture once, however many look."""
 
     def __init__(self, live: Live, clock: Clock) -> None:
         self._live, self._clock = live, clock
@@ -56,3 +58,13 @@ class Board:
             picture = picture_of(self._live, self._clock.now_ms())
             self._picture, self._made_s = picture, real_s
         return self._picture
+
+    async def tell(self) -> None:
+        """Show the province among our own metrics, tick by tick, as long as the process lives."""
+        while True:
+            await self._clock.sleep(TICK_S)
+            province = self.look().province
+            gauge("telemetry.servers_heard").set(province.fresh_servers)
+            gauge("telemetry.it_power_w").set(province.it_power_w)
+            if province.pue_milli is not None:
+                gauge("telemetry.pue_milli").set(province.pue_milli)
