@@ -42,8 +42,7 @@ def gaps(
         (
             gap.agent_id,
             str(gap.epoch),
-            gap.first_sequence,
-            gap.last_sequence or "?",
+            *_numbers(gap),
             enum_word(telemetry_pb2.GapCause.Name(gap.cause), "GAP_CAUSE_"),
             when(gap.from_ms),
             when(gap.to_ms),
@@ -78,6 +77,13 @@ def pue(
     columns = ("time", "IT kWh", "facility kWh", "PUE", "low", "high", "category", *INDICATORS,
                "coverage", "revision")  # fmt: skip
     state.printer.messages(found, columns, (_row(one) for one in found))
+
+
+def _numbers(gap: telemetry_pb2.GapRecorded) -> tuple[Cell, Cell]:
+    """In a silence no number is missing; of a lost epoch nobody knows how many there were."""
+    if gap.cause == telemetry_pb2.GAP_CAUSE_SILENT:
+        return "–", "–"
+    return gap.first_sequence, gap.last_sequence or "?"
 
 
 def _row(rollup: telemetry_pb2.RollupClosed) -> list[Cell]:
