@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hexi_agent.discovery.census import Census
 from hexi_agent.mapping.match import RuleBook
 from hexi_agent.mapping.rules import shipped
+from hexi_agent.mapping.subjects import Subjects
 from hexi_agent.sources.findings import Finding, Findings
 from hexi_agent.sources.raw import RawReading
 from hexi_agent.sources.redfish.options import Credentials, RedfishOptions
@@ -334,6 +336,10 @@ async def test_the_mockup_of_dmtf_is_found_out_and_mapped(
         "accelerator_utilisation": 62,
         "fan_speed_rpm": 1900,
     }
+    census = Census([shipped("redfish")], Subjects({}, []))
+    census.take(heard.readings)
+    (server,) = census.servers()
+    assert server.facts == {"cpu_milli": 16_000, "memory_mib": 98_304, "model": "3500"}
 
 
 def mockup() -> dict[str, Any]:

@@ -25,6 +25,14 @@ TELEMETRY_TYPES = frozenset(
         "ThermalMetrics",
     )
 )
+# What a server is, for those who look for servers; asked once, not every period.
+FACTS = frozenset(
+    (
+        "ComputerSystem/MemorySummary/TotalSystemMemoryGiB",
+        "ComputerSystem/ProcessorSummary/CoreCount",
+        "ComputerSystem/ProcessorSummary/LogicalProcessorCount",
+    )
+)
 # First match wins.
 _REASONS = tuple(
     (reason, re.compile(pattern))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from hexi_agent.sources.findings import Finding
 from hexi_agent.sources.redfish.document import Document, as_number, link, members, text, type_of
 from hexi_agent.sources.redfish.numbers import (
+    FACTS,
     TELEMETRY_TYPES,
     UNIT_OF_TYPE,
     sensor_type,
@@ -101,7 +102,7 @@ def _sort(leaf: _Leaf, document: Document, place: Place, parsed: Parsed) -> None
         parsed.found(what, name, f"expected a number, was {leaf.value!r:.60}")
         if number is None:
             return
-    reason = why_not_reading(name) or _why_silent(kind, leaf.owner)
+    reason = why_not_reading(name) or _why_silent(name, leaf.owner)
     if reason:
         parsed.set_aside.append(SetAside(name, reason))
         return
@@ -111,21 +112,26 @@ def _sort(leaf: _Leaf, document: Document, place: Place, parsed: Parsed) -> None
         if kind == "Sensor" and leaf.path == "Reading":
             type_ = text(document.get("ReadingType")) or sensor_type(unit, place.id)
             name, unit = f"Sensor/{type_}", unit or UNIT_OF_TYPE.get(type_, "")
-    parsed.readings.append(Reading(place.resource, name, _labels(leaf, place), number, unit))
+    parsed.readings.append(
+        Reading(place.resource, name, _labels(leaf, place, document), number, unit)
+    )
 
 
-def _why_silent(kind: str, owner: Document) -> str:
-    if kind not in TELEMETRY_TYPES:
+def _why_silent(name: str, owner: Document) -> str:
+    kind = name.partition("/")[0]
+    if kind not in TELEMETRY_TYPES and name not in FACTS:
         return f"{kind or 'a resource without a type'} is not telemetry"
     status = owner.get("Status")
     state = text(status.get("State")) if isinstance(status, dict) else ""
     return f"the part is {state}" if state in SILENT_STATES else ""
 
 
-def _labels(leaf: _Leaf, place: Place) -> Labels:
+def _labels(leaf: _Leaf, place: Place, document: Document) -> Labels:
     labels = {"of": place.of, "part": place.part, "index": leaf.place, "id": place.id}
     for label, key in _SAID:
         labels[label] = text(leaf.owner.get(key)) or labels.get(label, "")
+    # Of the resource, for what it sums up has models of its own.
+    labels["model"] = text(document.get("Model"))
     return tuple((label, said) for label, said in sorted(labels.items()) if said)
 
 

@@ -73,7 +73,7 @@ class PushDoor:
         self._senders: dict[str, Sender] = {}
         self._runner: web.AppRunner | None = None
         self._busy = 0
-        self.url = options.url
+        self.url = ""
 
     def admit(self, watch: ControllerWatch, name: str, networks: Iterable[Network]) -> str:
         """The address at which this controller posts."""
@@ -90,9 +90,9 @@ class PushDoor:
         options = self._options
         site = web.TCPSite(self._runner, options.listen, options.port, ssl_context=self._tls())
         await site.start()
-        if not self.url:
-            host, port = self._runner.addresses[0][:2]
-            self.url = f"{'https' if options.certificate else 'http'}://{host}:{port}"
+        host, port = self._runner.addresses[0][:2]
+        here = f"{'https' if options.certificate else 'http'}://{host}:{port}"
+        self.url = options.url or here
 
     async def close(self) -> None:
         if self._runner is not None:

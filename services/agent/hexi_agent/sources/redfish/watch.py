@@ -124,6 +124,8 @@ class ControllerWatch:
             document = await self._get(path, look)
             if document is not None:
                 crawl.learn(path, document)
+                if type_of(document) == "ComputerSystem":
+                    self.take(document)
             elif path == ROOT:
                 raise look.last or Unavailable(f"{self.controller.name}: expected Redfish")
             elif path in look.failed:
