@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from hexi_telemetry.domain.frame import Frame, Metric, Reason, Refusal
-from hexi_telemetry.domain.stream import Cause, Gap, Place, Stream, StreamKey
+from hexi_telemetry.domain.stream import Ahead, Cause, Gap, Place, Stream, StreamKey
 
 KEY = StreamKey("lanzhou", "1", 7)
 FRAME = Frame(
@@ -86,7 +86,7 @@ def test_a_frame_behind_its_own_gap_is_late() -> None:
 
 
 def test_frames_the_log_has_are_taken_over_and_not_logged_again() -> None:
-    stream = Stream(KEY, ahead={1: b"d1", 2: b"d2", 4: b"d4"})
+    stream = Stream(KEY, ahead={n: Ahead(f"d{n}".encode(), n) for n in (1, 2, 4)})
 
     assert stream.fold_ahead() == 2
     assert stream.locate(4, b"d4", 3) is Place.ON_LOG

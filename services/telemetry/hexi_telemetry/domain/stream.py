@@ -51,6 +51,13 @@ class Place(Enum):
     LATE = "late"
 
 
+class Ahead(NamedTuple):
+    """A frame the log has and the ledger has not: its digest, and when it measured."""
+
+    digest: bytes
+    at_ms: int
+
+
 class StreamKey(NamedTuple):
     """One agent's numbers since it last lost its spool."""
 
@@ -74,7 +81,7 @@ class Stream:
     refused: int = 0
     missing: int = 0
     last_observed_at_ms: int = 0
-    ahead: dict[int, bytes] = field(default_factory=dict)
+    ahead: dict[int, Ahead] = field(default_factory=dict)
     recent: OrderedDict[int, bytes] = field(default_factory=OrderedDict)
     disputed: set[int] = field(default_factory=set)
     keys: KeyRing = field(default_factory=KeyRing)
@@ -92,10 +99,10 @@ class Stream:
     def locate(self, sequence: int, digest: bytes, resumed_at: int) -> Place:
         """`resumed_at` is the number this connection was told to go on with."""
         if sequence > self.decided_through:
-            known = self.ahead.get(sequence)
-            if known is None:
+            logged = self.ahead.get(sequence)
+            if logged is None:
                 return Place.FRESH
-            return Place.ON_LOG if known == digest else Place.REPLAYED
+            return Place.ON_LOG if logged.digest == digest else Place.REPLAYED
         known = self.recent.get(sequence)
         if known == b"":
             return Place.LATE
@@ -139,10 +146,10 @@ class Stream:
     def fold_ahead(self) -> int:
         """Take over what the log has right behind the ledger; how many."""
         before = self.decided_through
-        while (digest := self.ahead.pop(self.decided_through + 1, None)) is not None:
+        while (known := self.ahead.pop(self.decided_through + 1, None)) is not None:
             self.accepted += 1
-            self._advance(self.decided_through + 1, digest)
-            self.silence.hole = self.decided_through
+            self.last_observed_at_ms = max(self.last_observed_at_ms, known.at_ms)
+            self._advance(self.decided_through + 1, known.digest)
         return self.decided_through - before
 
     def dispute(self, sequence: int) -> None:
@@ -159,12 +166,12 @@ class Stream:
         for number in sorted(inside):
             if first < number:
                 gaps.append(Gap(first, number - 1, Cause.AGENT_LOST))
-            digest = self.ahead.pop(number, None)
-            if digest is not None:
+            known = self.ahead.pop(number, None)
+            if known is not None:
                 self.accepted += 1
             else:
                 gaps.append(Gap(number, number, Cause.REFUSED))
-            self._remember(number, digest or b"")
+            self._remember(number, known.digest if known is not None else b"")
             first = number + 1
         if first < end:
             gaps.append(Gap(first, end - 1, Cause.AGENT_LOST))

@@ -11,19 +11,19 @@ from hexi_kit.kafka.record import Record
 
 from hexi_telemetry.domain.energy.account import Account
 from hexi_telemetry.domain.energy.rollup import Rollup
-from hexi_telemetry.domain.stream import StreamKey
+from hexi_telemetry.domain.stream import Ahead, StreamKey
 
 
 @dataclass(slots=True)
 class LogBatch:
     """What one batch of the frame log adds to the database.
 
-    `points` are rows of (site, minute). `logged` names (stream, number, digest) of every frame:
+    `points` are rows of (site, minute). `logged` names stream and number of every frame:
     the ledger may not know them yet.
     """
 
     points: dict[tuple[str, int], bytes] = field(default_factory=dict)
-    logged: list[tuple[StreamKey, int, bytes]] = field(default_factory=list)
+    logged: list[tuple[StreamKey, int, Ahead]] = field(default_factory=list)
     watermarks: dict[str, int] = field(default_factory=dict)
 
 

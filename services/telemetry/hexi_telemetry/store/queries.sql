@@ -5,7 +5,7 @@ FROM stream WHERE site_id = $1 AND agent_id = $2 ORDER BY epoch DESC LIMIT 1
 
 -- name: ahead_of_stream
 -- What the log has beyond the ledger.
-SELECT sequence, digest FROM ahead
+SELECT sequence, digest, observed_at_ms FROM ahead
 WHERE site_id = $1 AND agent_id = $2 AND epoch = $3 AND sequence > $4 ORDER BY sequence
 
 -- name: keys_of_stream
@@ -65,10 +65,10 @@ ORDER BY g.place
 
 -- name: add_ahead
 -- Frames of the log that no stream counts yet; most are decided before the log is read.
-INSERT INTO ahead (site_id, agent_id, epoch, sequence, digest)
-SELECT f.site_id, f.agent_id, f.epoch, f.sequence, f.digest
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[])
-    AS f (site_id, agent_id, epoch, sequence, digest)
+INSERT INTO ahead (site_id, agent_id, epoch, sequence, digest, observed_at_ms)
+SELECT f.site_id, f.agent_id, f.epoch, f.sequence, f.digest, f.observed_at_ms
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[])
+    AS f (site_id, agent_id, epoch, sequence, digest, observed_at_ms)
 LEFT JOIN stream AS s USING (site_id, agent_id, epoch)
 WHERE f.sequence > coalesce(s.decided_through, 0)
 ON CONFLICT DO NOTHING

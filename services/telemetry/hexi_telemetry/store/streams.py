@@ -14,7 +14,7 @@ from hexi_kit.tracing import current_traceparent
 
 from hexi_telemetry.domain.arrival import Decided
 from hexi_telemetry.domain.keys import KeyRing, StatedKey
-from hexi_telemetry.domain.stream import Gap, Stream, StreamKey
+from hexi_telemetry.domain.stream import Ahead, Gap, Stream, StreamKey
 from hexi_telemetry.store.together import Together
 from hexi_telemetry.wire.events import gap_event, suspicion_event
 from hexi_telemetry.wire.keys import key_event
@@ -54,7 +54,7 @@ class PostgresStreams:
             row["refused"],
             row["missing"],
             row["last_observed_at_ms"],
-            {entry["sequence"]: entry["digest"] for entry in ahead},
+            {one["sequence"]: Ahead(one["digest"], one["observed_at_ms"]) for one in ahead},
             keys=KeyRing(tuple(StatedKey(*one) for one in keys)),
         )
 

@@ -52,7 +52,7 @@ class PostgresWork:
             await self._execute(SQL.move_watermarks, *_columns(sorted(batch.watermarks.items())))
             await self._execute(SQL.add_cells, *_columns(rows))
         if batch.logged:
-            logged = [(*key, number, digest) for key, number, digest in batch.logged]
+            logged = [(*key, number, *ahead) for key, number, ahead in batch.logged]
             await self._execute(SQL.add_ahead, *_columns(logged))
 
     async def hold(self, sites: Sequence[str] | None) -> dict[str, int]:
