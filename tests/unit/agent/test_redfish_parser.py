@@ -190,6 +190,21 @@ def test_a_report_names_what_the_resource_itself_would() -> None:
     assert [one.kind for one in parsed.findings] == ["duplicate"]
 
 
+def test_one_name_of_many_sensors_is_told_apart_by_what_it_is_of() -> None:
+    of = [
+        {"MetricId": "TemperatureReading", "MetricValue": "25", "Oem": {"Dell": {"ContextID": one}}}
+        for one in ("iDRAC.Embedded.1#SystemBoardInletTemp", "iDRAC.Embedded.1#CPU1Temp")
+    ]
+
+    parsed = parse_report({"MetricValues": of})
+
+    assert not parsed.findings
+    assert [dict(one.labels)["context"][17:] for one in parsed.readings] == [
+        "SystemBoardInletTemp",
+        "CPU1Temp",
+    ]
+
+
 def test_what_a_controller_calls_stale_is_set_aside() -> None:
     parsed = parse_report({"MetricValues": [value("1", Oem={"N": {"MetricValueStale": True}})]})
 

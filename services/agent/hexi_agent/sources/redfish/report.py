@@ -28,16 +28,17 @@ def parse_report(document: Document) -> Parsed:
     if not isinstance(document.get("MetricValues"), list):
         parsed.found("wrong-type", where, "MetricValues: expected a list")
         return parsed
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for place, value in enumerate(members(document, "MetricValues")):
         if place >= VALUES_MAX:
             parsed.found("too-large", where, f"expected at most {VALUES_MAX} values")
             break
-        key = (link(value.get("MetricProperty")) or text(value.get("MetricId")), _at(value))
+        name = link(value.get("MetricProperty")) or text(value.get("MetricId"))
+        key = (name, _context(value), _at(value))
         if not key[0]:
             parsed.found("nameless", where, "expected a MetricProperty or a MetricId")
         elif key in seen:
-            parsed.found("duplicate", key[0], f"expected one value of {key[1]}")
+            parsed.found("duplicate", key[0], f"expected one value of {key[2]}")
         else:
             seen.add(key)
             _sort(value, parsed)
@@ -65,8 +66,9 @@ def _sort(value: Document, parsed: Parsed) -> None:
 def _name(value: Document) -> tuple[str, Labels, str]:
     path = link(value.get("MetricProperty"))
     if not path:
-        id_ = text(value.get("MetricId"))
-        return f"MetricReport/{id_}", (("id", id_),), ""
+        id_, context = text(value.get("MetricId")), _context(value)
+        of: Labels = (("context", context),) if context else ()
+        return f"MetricReport/{id_}", (*of, ("id", id_)), ""
     place = place_of(path)
     pointer = path.partition("#")[2].strip("/")
     index = _INDEX.search(f"/{pointer}")
@@ -83,11 +85,19 @@ def _name(value: Document) -> tuple[str, Labels, str]:
 
 
 def _why_stale(value: Document) -> str:
+    is_stale = any(vendor.get("MetricValueStale") is True for vendor in _vendors(value))
+    return "the controller says that it is stale" if is_stale else ""
+
+
+def _context(value: Document) -> str:
+    """What a metric is of, where its name is that of many, as Dell's are."""
+    return next((text(vendor.get("ContextID")) for vendor in _vendors(value)), "")
+
+
+def _vendors(value: Document) -> list[Document]:
     oem: Any = value.get("Oem")
-    for vendor in oem.values() if isinstance(oem, dict) else ():
-        if isinstance(vendor, dict) and vendor.get("MetricValueStale") is True:
-            return "the controller says that it is stale"
-    return ""
+    found = oem.values() if isinstance(oem, dict) else ()
+    return [vendor for vendor in found if isinstance(vendor, dict)]
 
 
 def _set_aside(node: Any, name: str, parsed: Parsed) -> None:
