@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from hexi.telemetry.v1 import measure_service_pb2 as pb
 from hexi_agent.backoff import Backoff
+from hexi_agent.config import read_config
 from hexi_agent.domain.mesh_window import OUTSTANDING_MAX, MeshWindow, Trips
 from hexi_agent.mesh.endpoint import Endpoint, Peer
 from hexi_agent.mesh.mesh import Mesh, MeshNeeds
@@ -33,6 +35,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 HELD_S = 0.02
+EXAMPLE = Path(__file__).resolve().parents[3] / "services/agent/examples/mesh.yaml"
+
+
+def test_the_example_says_how_a_site_takes_part() -> None:
+    config = read_config(EXAMPLE)
+
+    assert config.mesh is not None
+    assert config.measure.commands
 
 
 def test_a_pair_shares_a_key_that_no_third_has() -> None:

@@ -7,8 +7,6 @@ import re
 import pytest
 from hexi_telemetry.domain.carbon import HOUR_MS, HOURS
 from hexi_telemetry.domain.measures.figures import (
-    HourEnergy,
-    carbon_hours,
     compute_figures,
     day_of,
     energy_figures,
@@ -16,6 +14,7 @@ from hexi_telemetry.domain.measures.figures import (
     security_figures,
 )
 from hexi_telemetry.domain.measures.grades import Figure, grades, rules_at
+from hexi_telemetry.domain.measures.hours import HourEnergy, carbon_hours
 from hexi_telemetry.domain.measures.links import RegionLatency
 from hexi_telemetry.wire.measure_rules import measure_rules, parse_measure_rules
 

@@ -7,11 +7,10 @@ from hexi_telemetry.domain.measures.links import (
     LinkRules,
     LinkState,
     RegionLatency,
-    Report,
-    RoundTrips,
     latencies,
     links_of,
 )
+from hexi_telemetry.domain.measures.reports import Report, RoundTrips, by_site
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +25,7 @@ def says(site: str, peer: str, p50_us: int, age_ms: int = 0, samples: int = 60) 
 
 
 def links(site: str, *reports: Report) -> list[Link]:
-    return links_of(site, {(r.site_id, r.peer_site_id): r for r in reports}, RULES, NOW_MS)
+    return links_of(site, by_site(reports).get(site, {}), RULES, NOW_MS)
 
 
 def test_two_who_agree_make_a_link_of_the_larger() -> None:

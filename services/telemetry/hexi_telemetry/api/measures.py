@@ -15,8 +15,8 @@ from hexi_kit.rpc.context import current_principal
 from hexi_kit.rpc.validate import Violations
 
 from hexi_telemetry.api.paging import page_size
-from hexi_telemetry.domain.measures.links import RoundTrips
 from hexi_telemetry.domain.measures.rate import PRECISIONS
+from hexi_telemetry.domain.measures.reports import RoundTrips
 from hexi_telemetry.domain.measures.site import Member
 from hexi_telemetry.domain.stream import NUMBER_MAX
 from hexi_telemetry.handlers.measures import Measures

@@ -10,14 +10,8 @@ from hexi_kit.metrics import counter
 
 from hexi_telemetry.domain.carbon import HOUR_MS
 from hexi_telemetry.domain.facts import SiteFacts
-from hexi_telemetry.domain.measures.compute import (
-    ComputeVector,
-    measured_totals,
-    newest_of_subjects,
-)
+from hexi_telemetry.domain.measures.compute import ComputeVector, SiteCompute, site_compute
 from hexi_telemetry.domain.measures.figures import (
-    HourEnergy,
-    carbon_hours,
     compute_figures,
     day_of,
     energy_figures,
@@ -25,14 +19,9 @@ from hexi_telemetry.domain.measures.figures import (
     security_figures,
 )
 from hexi_telemetry.domain.measures.grades import Grade, grades, rules_at
-from hexi_telemetry.domain.measures.links import (
-    LinkState,
-    Report,
-    Reports,
-    RoundTrips,
-    latencies,
-    links_of,
-)
+from hexi_telemetry.domain.measures.hours import HourEnergy, carbon_hours
+from hexi_telemetry.domain.measures.links import LinkState, latencies, links_of
+from hexi_telemetry.domain.measures.reports import Report, Reports, RoundTrips, by_site
 from hexi_telemetry.domain.measures.site import NOBODY, MeasureRules, Member, SiteMeasures
 from hexi_telemetry.ports.measures import KnownFacts, MeasureStore
 
@@ -51,6 +40,11 @@ class Measures:
     ) -> None:
         self._store, self._facts, self._rules, self._clock = store, facts, rules, clock
         self._reported_s: dict[str, float] = {}
+        # What a site's vectors come to; a site may have many, and few change in a minute.
+        self._compute: dict[str, SiteCompute] = {}
+        self._reading: set[str] = set()
+        self._measured: set[str] | None = None
+        self._told: dict[str, SiteMeasures] = {}
         self._disputed: set[tuple[str, str]] = set()
 
     async def report_mesh(self, member: Member, found: Mapping[str, RoundTrips]) -> list[Member]:
@@ -84,6 +78,11 @@ class Measures:
         if vector.server >= servers:
             raise FailedPrecondition(f"expected one of {servers} servers", "vector.server")
         await self._store.save_vector(site_id, vector._replace(measured_at_ms=self._clock.now_ms()))
+        # Who reads its vectors just now may not have seen this one.
+        self._reading.discard(site_id)
+        self._compute.pop(site_id, None)
+        if self._measured is not None:
+            self._measured.add(site_id)
         counter("telemetry.compute_reported").add(1)
 
     async def run(self) -> None:
@@ -96,11 +95,12 @@ class Measures:
         """Publish each site that measures differently than it was told; how many."""
         now_ms = self._clock.now_ms()
         reports = await self._fresh_reports(now_ms)
-        vectors = await self._store.vectors()
+        if self._measured is None:
+            self._measured = set(await self._store.measured_sites())
         hours = await self._store.hours(now_ms - DAY_MS - HOUR_MS)
         told = 0
-        for site_id in sorted({*vectors, *hours, *(one for ends in reports for one in ends)}):
-            found = self._measures(site_id, reports, vectors.get(site_id, ()), now_ms)
+        for site_id in sorted({*self._measured, *hours, *reports, *self._told}):
+            found = await self._measures(site_id, reports.get(site_id, {}), now_ms)
             mix = self._facts_of(site_id).carbon_g_per_kwh_by_hour
             carbon = carbon_hours(hours.get(site_id, ()), mix)[-CARBON_HOURS:]
             told += await self._tell(found._replace(carbon_hours=tuple(carbon)))
@@ -114,8 +114,8 @@ class Measures:
         now_ms = self._clock.now_ms()
         since_ms = now_ms - self._rules.window_days * DAY_MS
         hours: list[HourEnergy] = (await self._store.hours(since_ms, site_id)).get(site_id, [])
-        vectors = (await self._store.vectors()).get(site_id, ())
-        found = self._measures(site_id, await self._fresh_reports(now_ms), vectors, now_ms)
+        reports = (await self._fresh_reports(now_ms)).get(site_id, {})
+        found = await self._measures(site_id, reports, now_ms)
         accepted, refused = await self._store.decided_frames(site_id)
         figures = {
             **energy_figures(hours, facts.carbon_g_per_kwh_by_hour),
@@ -127,6 +127,8 @@ class Measures:
 
     async def _tell(self, found: SiteMeasures) -> bool:
         site_id = found.site_id
+        if self._told.get(site_id) == found:
+            return False
         # Both ends have the same link: it is told as an event once.
         disputed = {
             (site_id, link.peer_site_id): link
@@ -137,23 +139,26 @@ class Measures:
         is_told = await self._store.publish(found, news)
         mine = {pair for pair in self._disputed if pair[0] == site_id}
         self._disputed = (self._disputed - mine) | disputed.keys()
+        self._told[site_id] = found
         return is_told
 
-    def _measures(
-        self, site_id: str, reports: Reports, vectors: list[ComputeVector] | tuple[()], now_ms: int
-    ) -> SiteMeasures:
+    async def _measures(self, site_id: str, reports: Reports, now_ms: int) -> SiteMeasures:
         links = links_of(site_id, reports, self._rules.link, now_ms)
+        compute = self._compute.get(site_id)
+        if compute is None:
+            self._reading.add(site_id)
+            compute = site_compute(await self._store.vectors(site_id))
+            if site_id in self._reading:
+                self._compute[site_id] = compute
         return SiteMeasures(
             site_id,
             tuple(links),
             tuple(latencies(links, lambda peer: self._facts_of(peer).region)),
-            tuple(newest_of_subjects(vectors)),
-            tuple(measured_totals(vectors).values()),
+            *compute,
         )
 
-    async def _fresh_reports(self, now_ms: int) -> Reports:
-        found = await self._store.reports(now_ms - self._rules.link.fresh_ms)
-        return {(one.site_id, one.peer_site_id): one for one in found}
+    async def _fresh_reports(self, now_ms: int) -> Mapping[str, Reports]:
+        return by_site(await self._store.reports(now_ms - self._rules.link.fresh_ms))
 
     def _facts_of(self, site_id: str) -> SiteFacts:
         return self._facts.facts_of(site_id) or NOBODY

@@ -8,8 +8,9 @@ from typing import Protocol
 from hexi_telemetry.domain.check import Site
 from hexi_telemetry.domain.facts import SiteFacts
 from hexi_telemetry.domain.measures.compute import ComputeVector
-from hexi_telemetry.domain.measures.figures import HourEnergy
-from hexi_telemetry.domain.measures.links import Link, Report
+from hexi_telemetry.domain.measures.hours import HourEnergy
+from hexi_telemetry.domain.measures.links import Link
+from hexi_telemetry.domain.measures.reports import Report
 from hexi_telemetry.domain.measures.site import Member, SiteMeasures
 
 
@@ -36,8 +37,12 @@ class MeasureStore(Protocol):
 
     async def save_vector(self, site_id: str, vector: ComputeVector) -> None: ...
 
-    async def vectors(self) -> Mapping[str, list[ComputeVector]]:
-        """Of every site, one for each server and subject."""
+    async def measured_sites(self) -> list[str]:
+        """Sites that have vectors."""
+        ...
+
+    async def vectors(self, site_id: str) -> list[ComputeVector]:
+        """One for each server and subject."""
         ...
 
     async def hours(self, since_ms: int, site_id: str = "") -> Mapping[str, list[HourEnergy]]:

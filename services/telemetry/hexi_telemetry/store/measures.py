@@ -11,8 +11,9 @@ from hexi_kit.db.queries import load
 from hexi_kit.db.unit_of_work import UnitOfWork
 
 from hexi_telemetry.domain.measures.compute import ComputeVector
-from hexi_telemetry.domain.measures.figures import HourEnergy
-from hexi_telemetry.domain.measures.links import Link, Report, RoundTrips
+from hexi_telemetry.domain.measures.hours import HourEnergy
+from hexi_telemetry.domain.measures.links import Link
+from hexi_telemetry.domain.measures.reports import Report, RoundTrips
 from hexi_telemetry.domain.measures.site import Member, SiteMeasures
 from hexi_telemetry.wire.measures import (
     disputed_event,
@@ -57,12 +58,13 @@ class PostgresMeasures:
         which = (vector.subject, vector.server, vector.placement_id)
         await self._pool.execute(SQL.save_vector, site_id, *which, message)
 
-    async def vectors(self) -> Mapping[str, list[ComputeVector]]:
-        found: dict[str, list[ComputeVector]] = {}
-        for row in await self._pool.fetch(SQL.all_vectors):
-            vector = vector_of(measure_pb2.ComputeVector.FromString(row["message"]))
-            found.setdefault(row["site_id"], []).append(vector)
-        return found
+    async def measured_sites(self) -> list[str]:
+        return [row["site_id"] for row in await self._pool.fetch(SQL.measured_sites)]
+
+    async def vectors(self, site_id: str) -> list[ComputeVector]:
+        rows = await self._pool.fetch(SQL.vectors_of, site_id)
+        read = measure_pb2.ComputeVector.FromString
+        return [vector_of(read(row["message"])) for row in rows]
 
     async def hours(self, since_ms: int, site_id: str = "") -> Mapping[str, list[HourEnergy]]:
         found: dict[str, list[HourEnergy]] = {}

@@ -42,9 +42,13 @@ ON CONFLICT (site_id, subject, server) DO UPDATE
 SET placement_id = excluded.placement_id, message = excluded.message
 WHERE v.placement_id <> excluded.placement_id
 
--- name: all_vectors
--- Of every site.
-SELECT site_id, message FROM compute_vector ORDER BY site_id, subject, server
+-- name: measured_sites
+-- Sites that have vectors.
+SELECT DISTINCT site_id FROM compute_vector
+
+-- name: vectors_of
+-- Of one site.
+SELECT message FROM compute_vector WHERE site_id = $1 ORDER BY subject, server
 
 -- name: hours_since
 -- Closed hours of one site, or of all where none is named.

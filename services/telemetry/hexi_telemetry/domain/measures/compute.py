@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hexi_telemetry.domain.measures.precision import Precision
@@ -41,6 +41,18 @@ class ComputeVector(NamedTuple):
     throughputs: tuple[Throughput, ...]
     memory_bytes_per_s: int
     measured_at_ms: int
+
+
+class SiteCompute(NamedTuple):
+    """The newest of each subject, and the sums over all servers that were measured."""
+
+    newest: tuple[ComputeVector, ...] = ()
+    totals: tuple[Rate[Precision], ...] = ()
+
+
+def site_compute(vectors: Sequence[ComputeVector]) -> SiteCompute:
+    newest, sums = newest_of_subjects(vectors), measured_totals(vectors)
+    return SiteCompute(tuple(newest), tuple(sums.values()))
 
 
 def newest_of_subjects(vectors: Iterable[ComputeVector]) -> list[ComputeVector]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
-from hexi_telemetry.domain.carbon import HOUR_MS, SHANGHAI_H, carbon_mg, hour_of_day
+from hexi_telemetry.domain.carbon import SHANGHAI_H
 from hexi_telemetry.domain.measures.compute import ComputeVector
 from hexi_telemetry.domain.measures.grades import Figure
+from hexi_telemetry.domain.measures.hours import HourEnergy, emitted_mg
 from hexi_telemetry.domain.measures.links import RegionLatency
 from hexi_telemetry.domain.measures.precision import Fp64
 
@@ -17,44 +17,10 @@ WS_PER_KWH = 3_600_000
 MILLI = 1_000
 
 
-class HourEnergy(NamedTuple):
-    """One hour of rollups: what the site used, and what of it was IT; zero where no meter said."""
-
-    start_ms: int
-    it_ws: int
-    facility_ws: int
-    revision: int
-
-
-class CarbonHour(NamedTuple):
-    """What the contracted mix of that hour emits for its energy."""
-
-    start_ms: int
-    energy_ws: int
-    g_per_kwh: int
-    carbon_mg: int
-    rollup_revision: int
-
-
 def day_of(at_ms: int) -> str:
     """In Asia/Shanghai."""
     since_1970 = timedelta(milliseconds=at_ms, hours=SHANGHAI_H)
     return (datetime(1970, 1, 1, tzinfo=UTC) + since_1970).strftime("%Y-%m-%d")
-
-
-def carbon_hours(hours: Iterable[HourEnergy], g_per_kwh: Sequence[int]) -> list[CarbonHour]:
-    """By start; without a mix there is no carbon, and without a facility meter only that of IT."""
-    return [
-        CarbonHour(
-            hour.start_ms,
-            hour.facility_ws or hour.it_ws,
-            g_per_kwh[hour_of_day(hour.start_ms)],
-            _carbon_mg(hour, g_per_kwh),
-            hour.revision,
-        )
-        for hour in sorted(hours)
-        if g_per_kwh
-    ]
 
 
 def energy_figures(hours: Sequence[HourEnergy], g_per_kwh: Sequence[int]) -> dict[str, Figure]:
@@ -67,8 +33,8 @@ def energy_figures(hours: Sequence[HourEnergy], g_per_kwh: Sequence[int]) -> dic
     facility_ws = sum(hour.facility_ws for hour in metered)
     figures = {"pue": Figure(-(-facility_ws * MILLI // it_ws), evidence)}
     if g_per_kwh:
-        emitted_mg = sum(_carbon_mg(hour, g_per_kwh) for hour in metered)
-        figures["cue"] = Figure(-(-emitted_mg * WS_PER_KWH // (it_ws * MILLI)), evidence)
+        total_mg = sum(emitted_mg(hour, g_per_kwh) for hour in metered)
+        figures["cue"] = Figure(-(-total_mg * WS_PER_KWH // (it_ws * MILLI)), evidence)
     return figures
 
 
@@ -101,8 +67,3 @@ def security_figures(security_grade: int, accepted: int, refused: int) -> dict[s
         ppm = -(-refused * PPM // decided)
         figures["refused-frames"] = Figure(ppm, f"{refused} of {decided} frames refused")
     return figures
-
-
-def _carbon_mg(hour: HourEnergy, g_per_kwh: Sequence[int]) -> int:
-    end_ms = hour.start_ms + HOUR_MS
-    return carbon_mg(hour.start_ms, end_ms, hour.facility_ws or hour.it_ws, g_per_kwh)

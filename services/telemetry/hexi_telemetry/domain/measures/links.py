@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import NamedTuple
+
+from hexi_telemetry.domain.measures.reports import Report, Reports, RoundTrips
 
 MILLI = 1_000
 
@@ -15,25 +17,6 @@ class LinkState(IntEnum):
     AGREED = 1
     ONE_SIDED = 2
     DISPUTED = 3
-
-
-class RoundTrips(NamedTuple):
-    """One window of probes; without samples nothing came back."""
-
-    min_us: int
-    p50_us: int
-    p99_us: int
-    samples: int
-    lost: int
-
-
-class Report(NamedTuple):
-    """What one site says of its way to another; dated when it reached us."""
-
-    site_id: str
-    peer_site_id: str
-    trips: RoundTrips
-    reported_at_ms: int
 
 
 class LinkRules(NamedTuple):
@@ -61,9 +44,6 @@ class RegionLatency(NamedTuple):
     sites: int
     samples: int
     measured_at_ms: int
-
-
-Reports = Mapping[tuple[str, str], Report]
 
 
 def links_of(site_id: str, reports: Reports, rules: LinkRules, now_ms: int) -> list[Link]:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from hexi_telemetry.domain.facts import SiteFacts
 from hexi_telemetry.domain.measures.compute import ComputeVector
-from hexi_telemetry.domain.measures.figures import CarbonHour
 from hexi_telemetry.domain.measures.grades import GradeRule
+from hexi_telemetry.domain.measures.hours import CarbonHour
 from hexi_telemetry.domain.measures.links import Link, LinkRules, RegionLatency
 from hexi_telemetry.domain.measures.precision import Precision
 from hexi_telemetry.domain.measures.rate import Rate
