@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from hexi.scheduler.v1 import scheduler_service_pb2 as scheduler
 from hexi.scheduler.v1 import workload_pb2
 from hexi.telemetry.v1 import telemetry_pb2
 from hexi_agent.spool import highest_sequences, pending
+from hexi_agent.testing.beats import missed_beats, recorded_silence
 from hexi_contracts.topics import TELEMETRY_FRAME, TELEMETRY_GAP
 from hexi_demo import identities, province, setup
 from hexi_demo.doors import Doors
@@ -161,21 +161,6 @@ def assert_each_ran_once(placements: list, marks: dict[str, str]) -> None:
     assert {placement.exit_code for placement in placements if not placement.reason} == {0}
 
 
-def assert_every_beat_is_a_frame_or_a_silence(frames: list, gaps: list) -> None:
-    """While it was dead nobody measured, and exactly that is what the ledger says."""
-    assert {gap.cause for gap in gaps} == {telemetry_pb2.GAP_CAUSE_SILENT}
-    assert all(gap.last_sequence == gap.first_sequence - 1 for gap in gaps)
-    missed = set()
-    for first in {frame.first_server for frame in frames}:
-        beats = [frame.observed_at_ms for frame in frames if frame.first_server == first]
-        missed |= {
-            (before, after - PERIOD_MS)
-            for before, after in pairwise(beats)
-            if after - before > 1.5 * PERIOD_MS
-        }
-    assert {(gap.from_ms, gap.to_ms) for gap in gaps} == missed
-
-
 async def assert_each_frame_is_there_once(world: World) -> None:
     assert pending(world.home) == 0
     streams = highest_sequences(world.home)
@@ -185,6 +170,7 @@ async def assert_each_frame_is_there_once(world: World) -> None:
         telemetry_pb2.Frame.FromString(one.frame) for one in await world.log_of(TELEMETRY_FRAME)
     ]
     assert [frame.sequence for frame in frames] == list(range(1, highest + 1))
-    assert_every_beat_is_a_frame_or_a_silence(frames, await world.log_of(TELEMETRY_GAP))
+    silence = recorded_silence(await world.log_of(TELEMETRY_GAP))
+    assert silence == missed_beats(frames) != set()
     meters = [(f.it_energy_ws, f.facility_energy_ws) for f in frames if f.facility_energy_ws]
     assert meters == sorted(meters)
