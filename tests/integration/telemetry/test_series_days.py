@@ -44,10 +44,11 @@ def clock() -> ManualClock:
 
 
 def levels() -> Levels:
-    """Server n draws n watts, and is as hot as its number's last digit."""
+    """Unit n draws n watts, and is as hot as its number's last digit; 256 to 511 were not heard."""
     found: Levels = {}
     for level, units in ((Level.SITE, 1), (Level.RACK, 2), (Level.SERVER, SERVERS)):
-        watts, heard = np.arange(units, dtype=np.float64), np.full(units, MINUTE_MS)
+        number = np.arange(units)
+        watts, heard = number.astype(np.float64), np.where(number // 256 == 1, 0, MINUTE_MS)
         found[level] = {
             Metric.POWER_W: Summary(heard, watts, watts - 1, watts + 2),
             Metric.INLET_TEMPERATURE_C: Summary(heard, watts % 10, watts % 10, watts % 10),
@@ -70,10 +71,10 @@ async def test_every_section_gives_its_servers_back(
     pool: asyncpg.Pool[Any], clock: ManualClock
 ) -> None:
     store = PostgresSeries(pool, SeriesDays(pool, clock, KEPT_DAYS))
-    await store.save(closed(START_MS))
+    await store.save([closed(START_MS)])
     grid = Grid(START_MS, START_MS + MINUTE_MS, MINUTE_MS)
 
-    for server in (0, 255, 256, 599):
+    for server in (0, 255, 512, 599):
         scope = Scope("lanzhou", RACKS[server % 2], server)
         power = await answer(store, scope, Metric.POWER_W, grid)
         heat = await answer(store, scope, Metric.INLET_TEMPERATURE_C, grid)
@@ -83,6 +84,8 @@ async def test_every_section_gives_its_servers_back(
         assert said == pytest.approx((server, server - 1, server + 2))
         assert heat.mean[0] == pytest.approx(server % 10)
         assert never.coverage_ppm[0] == 0
+    unheard = await answer(store, Scope("lanzhou", "r1", 300), Metric.POWER_W, grid)
+    assert (unheard.coverage_ppm[0], unheard.mean[0], unheard.servers[0]) == (0, 0, 1)
 
 
 async def test_tables_are_made_ahead_and_dropped_when_their_days_are_over(
@@ -94,7 +97,7 @@ async def test_tables_are_made_ahead_and_dropped_when_their_days_are_over(
     assert await tables(pool) == {"rack": 3, "server": 3, "site": 3}
 
     for day in range(8):
-        await store.save(closed(START_MS + day * DAY_MS))
+        await store.save([closed(START_MS + day * DAY_MS)])
         clock.advance(DAY_MS)
     await days.tidy()
 
@@ -109,7 +112,7 @@ async def test_a_minute_whose_days_are_over_is_not_written(
 ) -> None:
     store = PostgresSeries(pool, SeriesDays(pool, clock, KEPT_DAYS))
 
-    await store.save(closed(START_MS - 2 * DAY_MS))
+    await store.save([closed(START_MS - 2 * DAY_MS)])
 
     kept = await pool.fetch("SELECT level FROM series ORDER BY level")
     assert [row["level"] for row in kept] == [Level.SITE, Level.RACK]
@@ -120,13 +123,13 @@ async def test_a_day_somebody_reads_is_dropped_later_and_holds_up_nobody(
 ) -> None:
     days = SeriesDays(pool, clock, KEPT_DAYS)
     store = PostgresSeries(pool, days)
-    await store.save(closed(START_MS))
+    await store.save([closed(START_MS)])
     clock.advance(9 * DAY_MS)
 
     async with pool.acquire() as reader, reader.transaction():
         await reader.fetch("SELECT start_ms FROM series")
         await days.tidy()
-        await store.save(closed(START_MS + 9 * DAY_MS))
+        await store.save([closed(START_MS + 9 * DAY_MS)])
     assert await pool.fetchval("SELECT count(*) FROM series WHERE start_ms = $1", START_MS) == 3
     await days.tidy()
 
@@ -138,7 +141,7 @@ async def test_a_part_written_twice_is_there_once(
 ) -> None:
     store = PostgresSeries(pool, SeriesDays(pool, clock, KEPT_DAYS))
 
-    await store.save(closed(START_MS))
-    await store.save(closed(START_MS))
+    await store.save([closed(START_MS)])
+    await store.save([closed(START_MS)])
 
     assert await pool.fetchval("SELECT count(*) FROM series") == 3

@@ -37,6 +37,10 @@ class Kept:
     """Answers as a store would whose every minute of every scope says 250."""
 
     asked: list[tuple[Scope, tuple[int, int]]] = field(default_factory=list)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.let_go.set()
 
     async def units(self, scope: Scope, between_ms: tuple[int, int]) -> list[Unit]:
         return [Unit(1, 0, 3)]
@@ -45,6 +49,7 @@ class Kept:
         self, scope: Scope, metric: Metric, units: Sequence[Unit], between_ms: tuple[int, int]
     ) -> Readings:
         self.asked.append((scope, between_ms))
+        await self.let_go.wait()
         start_ms = np.arange(*between_ms, MINUTE_MS, dtype=np.int64)
         if not start_ms.size:
             return NO_READINGS
@@ -179,6 +184,30 @@ async def test_a_watcher_who_reads_slowly_gets_the_newest(world: World) -> None:
     assert (second.province.servers, second.province.coverage_ppm) == (3, 666_666)
     assert not second.sites[0].HasField("pue_milli")
     await watching.aclose()
+
+
+async def test_a_team_is_not_told_of_racks(world: World) -> None:
+    world.live.hear(power(1, 100.0), SET)
+
+    site = (await anext(world.watch(TEAM))).sites[0]
+
+    assert (list(site.silent_racks), site.silent_rack_count, site.servers) == ([], 0, 3)
+
+
+async def test_questions_take_turns_and_too_many_are_sent_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "QUESTIONS_MAX", 3)
+    world.kept.let_go.clear()
+    asked = [asyncio.create_task(world.ask()) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(ResourceExhausted):
+        await world.ask()
+    assert len(world.kept.asked) == door.QUESTIONS_AT_ONCE
+    world.kept.let_go.set()
+    await asyncio.gather(*asked)
+    await world.ask()
 
 
 async def test_an_agents_picture_is_of_its_site_alone(world: World) -> None:

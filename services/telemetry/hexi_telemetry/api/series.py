@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +31,9 @@ RANGE_DAYS_MAX = 31
 INTERVAL_MS, INTERVAL_MS_MIN, INTERVAL_MS_MAX = 5_000, 1_000, 3_600_000
 SITES_MAX = 1_000
 WATCHERS_MAX = 200
+# Questions share connections and cores with the ledger: most of both is the ledger's.
+QUESTIONS_AT_ONCE = 2
+QUESTIONS_MAX = 32
 _METRICS = frozenset(int(metric) for metric in Metric)
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -48,7 +53,8 @@ class SeriesServicer(SeriesServiceServicer):
 
     def __init__(self, needs: SeriesNeeds) -> None:
         self._needs = needs
-        self._watchers = 0
+        self._watchers = self._questions = 0
+        self._turns = asyncio.Semaphore(QUESTIONS_AT_ONCE)
 
     async def QuerySeries(
         self, request: pb.QuerySeriesRequest, context: Context
@@ -57,23 +63,36 @@ class SeriesServicer(SeriesServiceServicer):
         _require_may_see(request)
         server = request.server if request.HasField("server") else None
         scope = known_scope(self._needs.sites, request.site_id, request.rack, server)
-        points = await answer(self._needs.store, scope, metric, grid)
+        with self._counted_question():
+            async with self._turns:
+                points = await answer(self._needs.store, scope, metric, grid)
         return pb.QuerySeriesResponse(series=series_message(scope, metric, grid, points))
 
     async def WatchSites(
         self, request: pb.WatchSitesRequest, context: Context
     ) -> AsyncIterator[pb.WatchSitesResponse]:
         wanted = self._wanted(request)
+        with_racks = current_principal().kind != "tenant"
         if self._watchers >= WATCHERS_MAX:
             raise ResourceExhausted(f"expected at most {WATCHERS_MAX} watchers, was one more")
         self._watchers += 1
         try:
             while True:
                 # Drawn only when the last one is gone: who reads slowly gets the newest.
-                yield picture_message(self._needs.board.look(), wanted)
+                yield picture_message(self._needs.board.look(), wanted, with_racks)
                 await self._needs.real_clock.sleep((request.interval_ms or INTERVAL_MS) / 1_000)
         finally:
             self._watchers -= 1
+
+    @contextmanager
+    def _counted_question(self) -> Iterator[None]:
+        if self._questions >= QUESTIONS_MAX:
+            raise ResourceExhausted(f"expected at most {QUESTIONS_MAX} questions, was one more")
+        self._questions += 1
+        try:
+            yield
+        finally:
+            self._questions -= 1
 
     def _wanted(self, request: pb.WatchSitesRequest) -> frozenset[str]:
         violations = Violations()

@@ -23,6 +23,8 @@ LOOK_S = 2.0
 # Two minutes of a million servers and a little more; a draining spool must not take all memory.
 CELLS_MAX = 24_000_000
 LAYOUTS_MAX = 1_024
+# A transaction for several minutes costs little more than one for each, and memory for a while.
+KEPT_AT_ONCE = 8
 
 
 @dataclass(slots=True)
@@ -112,13 +114,17 @@ class Series:
             ripe = [key for key in sorted(self._open) if wanted(key, self._open[key])]
             taken = {key: self._open.pop(key) for key in ripe}
             through, marks = dict(self._next), self._marks()
-            for key, found in taken.items():
-                levels = await asyncio.to_thread(found.minute.close)
-                offset = through[found.partition]
-                await self._store.save(ClosedMinute(key, found.partition, offset, levels))
-            if taken:
+            for start in range(0, len(ripe), KEPT_AT_ONCE):
+                closed = []
+                for key in ripe[start : start + KEPT_AT_ONCE]:
+                    found = taken.pop(key)
+                    levels = await asyncio.to_thread(found.minute.close)
+                    offset = through[found.partition]
+                    closed.append(ClosedMinute(key, found.partition, offset, levels))
+                await self._store.save(closed)
+            if ripe:
                 await self._store.mark(marks)
-                counter("telemetry.series_minutes_kept").add(len(taken))
+                counter("telemetry.series_minutes_kept").add(len(ripe))
         gauge("telemetry.series_open_readings").set(self._cells())
 
     def _marks(self) -> dict[int, int]:

@@ -1,7 +1,7 @@
 """Summaries as bytes: whole multiples of a resolution, their bytes sorted by weight, in zstd.
 
-A section holds the four columns of 256 units, so that a question for one unit reads little. Sorted
-by weight the upper bytes, nearly all zero, stand together and cost nothing.
+A section holds the four columns of 256 units, so that a question for one unit reads little; it is
+empty where none was heard. Sorted by weight the upper bytes, nearly all zero, cost nothing.
 """
 
 from __future__ import annotations
@@ -44,19 +44,39 @@ def pack(level: Level, summaries: Mapping[Metric, Summary]) -> Block:
         units = integers.shape[1]
         planes = integers.view(np.uint8).reshape(_COLUMNS, units, -1).transpose(0, 2, 1)
         for start in range(0, units, SECTION_UNITS):
-            pieces.append(compress(planes[:, :, start : start + SECTION_UNITS].tobytes()))
+            part = slice(start, start + SECTION_UNITS)
+            is_heard = integers[0, part].any()
+            pieces.append(compress(planes[:, :, part].tobytes()) if is_heard else b"")
     ends = np.cumsum([len(piece) for piece in pieces]).tolist()
     return Block(units, [int(metric) for metric in sorted(summaries)], ends, b"".join(pieces))
 
 
-def unpack(level: Level, metric: Metric, place: int, sections: Sequence[bytes]) -> Summary:
-    """The unit at `place` of equally large sections, one entry a section."""
-    item = _dtype(level).itemsize
+@dataclass(frozen=True, slots=True)
+class Unpacking:
+    """Whose sections they are: the unit at `place` of blocks of so many units."""
+
+    level: Level
+    metric: Metric
+    units: int
+    place: int
+
+    @property
+    def section_units(self) -> int:
+        before = self.place // SECTION_UNITS * SECTION_UNITS
+        return min(SECTION_UNITS, self.units - before)
+
+
+def unpack(of: Unpacking, sections: Sequence[bytes]) -> Summary:
+    """One entry a section."""
+    dtype, count = _dtype(of.level), of.section_units
     expand = zstandard.ZstdDecompressor().decompress
-    whole = np.frombuffer(b"".join(map(expand, sections)), np.uint8)
-    planes = whole.reshape(len(sections), _COLUMNS, item, -1)[..., place]
-    columns = np.ascontiguousarray(planes).view(_dtype(level))[..., 0].astype(np.int64)
-    step = resolution(metric, level)
+    unheard = bytes(_COLUMNS * dtype.itemsize * count)
+    whole = b"".join(expand(section) if section else unheard for section in sections)
+    bytes_of = np.frombuffer(whole, np.uint8)
+    planes = bytes_of.reshape(len(sections), _COLUMNS, dtype.itemsize, count)
+    own = np.ascontiguousarray(planes[..., of.place % SECTION_UNITS])
+    columns = own.view(dtype)[..., 0].astype(np.int64)
+    step = resolution(of.metric, of.level)
     covered_ms, mean, below, above = columns.T
     return Summary(covered_ms, mean * step, (mean - below) * step, (mean + above) * step)
 

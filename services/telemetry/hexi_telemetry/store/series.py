@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, product
 from typing import Any
 
 import asyncpg
@@ -15,9 +15,10 @@ from hexi_kit.metrics import counter
 
 from hexi_telemetry.domain.frame import Metric
 from hexi_telemetry.domain.points import NO_READINGS, Readings
+from hexi_telemetry.domain.series import Level
 from hexi_telemetry.ports.series import ClosedMinute, MinuteKey, Scope, Unit
 from hexi_telemetry.store.days import SeriesDays
-from hexi_telemetry.store.sections import SECTION_UNITS, pack, unpack
+from hexi_telemetry.store.sections import SECTION_UNITS, Unpacking, pack, unpack
 
 SQL = load("hexi_telemetry.store", "series.sql")
 # Beside the mark of the windows, which take each batch in at once.
@@ -40,15 +41,14 @@ class PostgresSeries:
                 kept[key] = row["through_offset"]
         return marks, kept
 
-    async def save(self, minute: ClosedMinute) -> None:
-        key = minute.key
+    async def save(self, minutes: Sequence[ClosedMinute]) -> None:
         rows = []
-        for level, summaries in minute.levels.items():
-            if not await self._days.has_room(level, key.start_ms):
+        for minute, level in product(minutes, Level):
+            if not await self._days.has_room(level, minute.key.start_ms):
                 counter("telemetry.series_too_old").add(1)
                 continue
-            block = await asyncio.to_thread(pack, level, summaries)
-            head = (int(level), *key, minute.through_offset, minute.partition)
+            block = await asyncio.to_thread(pack, level, minute.levels[level])
+            head = (int(level), *minute.key, minute.through_offset, minute.partition)
             rows.append((*head, block.units, block.metrics, block.ends, block.data))
         async with UnitOfWork(self._pool) as uow:
             await uow.connection.executemany(SQL.add_series, rows)
@@ -89,10 +89,10 @@ class PostgresSeries:
 def _readings(scope: Scope, metric: Metric, rows: Sequence[Any]) -> Readings:
     """Sections of equal size are read together: nearly always all of them."""
     pieces = [NO_READINGS]
-    for (_, place), group in groupby(rows, lambda row: (row["units"], row["place"])):
+    for (units, place), group in groupby(rows, lambda row: (row["units"], row["place"])):
         same = list(group)
         sections = [row["section"] for row in same]
-        said = unpack(scope.level, metric, place % SECTION_UNITS, sections)
+        said = unpack(Unpacking(scope.level, metric, units, place), sections)
         starts = np.array([row["start_ms"] for row in same], np.int64)
         servers = np.array([row["servers"] for row in same], np.int64)
         pieces.append(Readings(starts, servers, said.covered_ms, said.mean, said.low, said.high))

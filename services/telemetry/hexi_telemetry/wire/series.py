@@ -33,12 +33,15 @@ def series_message(scope: Scope, metric: Metric, grid: Grid, points: Points) -> 
     )
 
 
-def picture_message(picture: Picture, wanted: Collection[str]) -> rpc.WatchSitesResponse:
+def picture_message(
+    picture: Picture, wanted: Collection[str], with_racks: bool
+) -> rpc.WatchSitesResponse:
     """The wanted sites of a picture; none named means all, and only all are summed up."""
     sites = [site for site in picture.province.sites if not wanted or site.site_id in wanted]
+    silent = picture.silent if with_racks else {}
     return rpc.WatchSitesResponse(
         at_ms=picture.at_ms,
-        sites=[_site_now(site, picture.silent[site.site_id]) for site in sites],
+        sites=[_site_now(site, silent.get(site.site_id, ())) for site in sites],
         province=None if wanted else _province_now(picture.province),
     )
 
