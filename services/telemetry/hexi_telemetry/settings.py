@@ -12,6 +12,7 @@ from hexi_kit.settings import ServiceSettings
 from hexi_telemetry.api.quota import QuotaLimits
 from hexi_telemetry.domain.check import Bounds
 from hexi_telemetry.domain.energy.policy import EnergyPolicies, EnergyPolicy
+from hexi_telemetry.domain.energy.window import DAY_MS
 from hexi_telemetry.domain.measures.site import MeasureRules
 from hexi_telemetry.domain.series import Level
 from hexi_telemetry.wire.measure_rules import measure_rules
@@ -64,7 +65,9 @@ class TelemetrySettings(ServiceSettings):
         """How far meters and sensors may be off, from each date on."""
         text = files("hexi_telemetry").joinpath("policies/energy-2026.yaml").read_text("utf-8")
         dated = [_energy_policy(said) for said in yaml.safe_load(text)["dated"]]
-        return EnergyPolicies(tuple(sorted(dated, key=lambda policy: policy.effective_from_ms)))
+        by_date = tuple(sorted(dated, key=lambda policy: policy.effective_from_ms))
+        # Frames the door took may lie on the log for its two days before they are heard.
+        return EnergyPolicies(by_date, self.telemetry_late_ms + 3 * DAY_MS)
 
 
 def _energy_policy(said: dict[str, Any]) -> EnergyPolicy:

@@ -135,7 +135,7 @@ def test_a_meter_that_stood_and_lost_what_it_missed_is_not() -> None:
     assert facility.counted * HOUR_MS // facility.known_ms == pytest.approx(4_500_000, rel=1e-4)
 
 
-@pytest.mark.parametrize("fall_ws", [10**8, 10**9])
+@pytest.mark.parametrize("fall_ws", [10**6, 10**8, 10**9])
 def test_a_meter_that_begins_anew_loses_one_interval(fall_ws: int) -> None:
     def reset(frame: Frame, second: int) -> Frame:
         return (

@@ -37,7 +37,7 @@ def frame(
 def test_all_that_is_read_is_summed_to_the_milliwatt() -> None:
     heard = SiteSensors(4).hear(frame(0, 100.5, 200, 300, 399.5))
 
-    assert heard == (4, 4, 1_000_000, 0)
+    assert heard == (4, 4, 1_000_000, 0, 0)
 
 
 def test_a_missing_server_draws_what_it_did_with_the_load_of_the_others() -> None:
@@ -50,13 +50,22 @@ def test_a_missing_server_draws_what_it_did_with_the_load_of_the_others() -> Non
     assert heard.power_mw == pytest.approx(330_000 + 4_400_000, abs=5)
 
 
+def test_a_silent_server_follows_the_others_as_long_as_it_is_silent() -> None:
+    sensors = SiteSensors(2)
+    sensors.hear(frame(0, 100, 300))
+    for step in range(1, 11):
+        heard = sensors.hear(frame(step, 100 + 10 * step, 0, good="10"))
+
+    assert heard.power_mw == pytest.approx(200_000 + 600_000, abs=5)
+
+
 def test_a_server_never_heard_is_one_of_the_others_and_may_be_far_off() -> None:
     heard = SiteSensors(4).hear(frame(0, 100, 200, 300, 0, good="1110"))
 
     assert (heard.power_mw, heard.slack_mw) == (800_000, 100_000)
 
 
-def test_long_silence_is_less_sure() -> None:
+def test_a_short_silence_evens_out_over_time_and_a_long_one_does_not() -> None:
     sensors, noisy = SiteSensors(2), np.random.default_rng(7)
     for step in range(100):
         sensors.hear(frame(step, *(200 + 10 * noisy.standard_normal(2))))
@@ -64,7 +73,8 @@ def test_long_silence_is_less_sure() -> None:
     soon = sensors.hear(frame(101, 200, 0, good="10"))
     late = sensors.hear(frame(101 + 2 * BRIDGE_MS // PERIOD_MS, 200, 0, good="10"))
 
-    assert 0 < soon.slack_mw < late.slack_mw
+    assert soon.slack_mw == 0 < soon.spread_mw
+    assert late.spread_mw == 0 < late.slack_mw
 
 
 def test_a_frame_without_any_reading_tells_no_power() -> None:
@@ -91,7 +101,7 @@ def test_a_sensor_that_stands_while_its_load_moves_is_stuck() -> None:
         heard = sensors.hear(frame(step, 500 + step % 7, 500, load=load))
 
     assert heard.good == 1
-    assert heard.power_mw == pytest.approx(1_000_000, rel=0.05) and heard.slack_mw > 0
+    assert heard.power_mw == pytest.approx(1_000_000, rel=0.05) and heard.spread_mw > 0
 
 
 def test_a_sensor_that_stands_with_its_load_is_not() -> None:
@@ -99,7 +109,7 @@ def test_a_sensor_that_stands_with_its_load_is_not() -> None:
     for step in range(STILL_MS // PERIOD_MS + 2):
         heard = sensors.hear(frame(step, 200, 200, load=0.02))
 
-    assert heard == (2, 2, 400_000, 0)
+    assert heard == (2, 2, 400_000, 0, 0)
 
 
 def test_a_late_frame_changes_no_memory() -> None:
@@ -109,5 +119,5 @@ def test_a_late_frame_changes_no_memory() -> None:
 
     heard = sensors.hear(frame(6, 300, 0, good="10"))
 
-    assert late == (2, 2, 200_000, 0)
+    assert late == (2, 2, 200_000, 0, 0)
     assert heard.power_mw == 600_000

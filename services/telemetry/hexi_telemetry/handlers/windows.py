@@ -40,8 +40,9 @@ class Windows:
             await self._close(work, await work.hold(sites), 0)
 
     async def close_silent(self, work: WindowWork, before_ms: int) -> None:
-        """Also close what ended before a moment, however silent its site is."""
+        """Also close what ended before a moment, however silent its site is; forget the old."""
         await self._close(work, await work.hold(None), before_ms)
+        await work.forget(before_ms - self._policies.kept_ms)
 
     def _due(self, batch: LogBatch) -> list[str]:
         """Sites whose time has come into a new minute, or that tell of one they had left."""

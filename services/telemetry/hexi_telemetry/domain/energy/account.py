@@ -30,7 +30,8 @@ class Metered:
 class Account:
     """Energy of servers holds for `bridged_server_ms` of `expected_server_ms`; the rest is dark.
 
-    `covered_server_ms` counts readings that came, bridged or not.
+    `covered_server_ms` counts readings that came, bridged or not. What evens out is kept as its
+    square, what does not as slack.
     """
 
     start_ms: int
@@ -41,6 +42,7 @@ class Account:
     covered_server_ms: int
     bridged_server_ms: int
     server_ws: int
+    server_spread_ws2: int
     server_slack_ws: int
     carbon_mg: int
     facility: Metered
@@ -51,7 +53,8 @@ class Account:
     def packed(self) -> bytes:
         """Everything but the ends."""
         numbers = [self.revision, self.frames, self.expected_server_ms, self.covered_server_ms]
-        numbers += [self.bridged_server_ms, self.server_ws, self.server_slack_ws, self.carbon_mg]
+        numbers += [self.bridged_server_ms, self.server_ws, self.server_spread_ws2]
+        numbers += [self.server_slack_ws, self.carbon_mg]
         for meter in (self.facility, self.it, self.renewable, self.water):
             numbers += [meter.counted, meter.known_ms, meter.open_slack, meter.close_slack]
         return np.array(numbers, "<i8").tobytes()
@@ -59,8 +62,8 @@ class Account:
 
 def unpacked(start_ms: int, end_ms: int, data: bytes) -> Account:
     numbers = np.frombuffer(data, "<i8").tolist()
-    meters = (Metered(*numbers[at : at + 4]) for at in range(8, 24, 4))
-    return Account(start_ms, end_ms, *numbers[:8], *meters)
+    meters = (Metered(*numbers[at : at + 4]) for at in range(9, 25, 4))
+    return Account(start_ms, end_ms, *numbers[:9], *meters)
 
 
 def joined(start_ms: int, end_ms: int, parts: Sequence[Account]) -> Account:
@@ -81,6 +84,7 @@ def joined(start_ms: int, end_ms: int, parts: Sequence[Account]) -> Account:
         sum(part.covered_server_ms for part in parts),
         sum(part.bridged_server_ms for part in parts),
         sum(part.server_ws for part in parts),
+        sum(part.server_spread_ws2 for part in parts),
         sum(part.server_slack_ws for part in parts),
         sum(part.carbon_mg for part in parts),
         facility,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import NamedTuple
 
 from hexi_telemetry.domain.energy.account import Account, Metered
@@ -37,8 +38,16 @@ def by_servers(account: Account, policy: EnergyPolicy) -> Bounded:
         return NOTHING
     expected = max(account.expected_server_ms, account.bridged_server_ms)
     value = account.server_ws * expected // account.bridged_server_ms
-    slack = account.server_slack_ws + _part(value - account.server_ws, policy.unheard_ppm)
+    slack = account.server_slack_ws + isqrt(account.server_spread_ws2)
+    slack += _part(value - account.server_ws, policy.unheard_ppm)
     return _widened(value, slack, policy.server_sensors_ppm)
+
+
+def noise_of(account: Account) -> int:
+    """How far servers and IT meter may be apart by what was not read, in millionths."""
+    server_ws = account.server_slack_ws + isqrt(account.server_spread_ws2)
+    meter_ws = account.it.open_slack + account.it.close_slack
+    return _share(server_ws, account.server_ws) + _share(meter_ws, account.it.counted)
 
 
 def ratio(over: Bounded, under: Bounded, scale: int) -> Bounded:
@@ -54,6 +63,10 @@ def _widened(value: int, slack: int, class_ppm: int) -> Bounded:
     """A meter that says v counted v ÷ (1 ± class)."""
     low = max(0, value - slack) * PPM // (PPM + class_ppm)
     return Bounded(low, value, -(-(value + slack) * PPM // (PPM - class_ppm)))
+
+
+def _share(part: int, whole: int) -> int:
+    return part * PPM // max(1, whole)
 
 
 def _part(value: int, ppm: int) -> int:

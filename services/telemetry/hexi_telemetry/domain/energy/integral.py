@@ -15,9 +15,13 @@ UWS_PER_WS = 1_000_000
 
 
 class Bridged(NamedTuple):
-    """Of each interval between two edges: micro-watt-seconds, how wrong, server-milliseconds."""
+    """Of each interval between two edges: micro-watt-seconds, how wrong, server-milliseconds.
+
+    `spread_ws2` is the square of what evens out, and adds up as squares do.
+    """
 
     uws: Integers
+    spread_ws2: Integers
     slack_uws: Integers
     server_ms: Integers
 
@@ -45,10 +49,15 @@ def _add(total: Bridged, points: Points, edges: Integers) -> None:
     # Milliwatts times milliseconds are micro-watt-seconds; two of them make one trapezoid.
     np.add.at(total.uws, minute[use], _pairs(points["power_mw"], at_ms, moments)[use] * length_ms)
     slack_mw = _pairs(points["slack_mw"], at_ms, moments)
+    np.add.at(total.slack_uws, minute[use], slack_mw[use] * length_ms)
+    spread_w2 = (points["spread_mw"] / 1_000.0) ** 2
+    spread_w2 = (spread_w2[:-1] + spread_w2[1:])[piece] / 2
     # In a hole power stayed where it was around it, no more is known.
     is_hole = hole_ms > 2 * points["period_ms"][piece]
-    slack_mw += np.where(is_hole, _around(points["power_mw"])[piece] // 2, 0)
-    np.add.at(total.slack_uws, minute[use], slack_mw[use] * length_ms)
+    spread_w2 += np.where(is_hole, (_around(points["power_mw"])[piece] / 2_000.0) ** 2, 0)
+    # Parts of one hole are wrong together: their squares add up to that of the whole.
+    spread_ws2 = np.ceil(spread_w2[use] * length_ms * hole_ms[use] / 1e6).astype(np.int64)
+    np.add.at(total.spread_ws2, minute[use], spread_ws2)
     np.add.at(
         total.server_ms, minute[use], points["count"][piece][use].astype(np.int64) * length_ms
     )

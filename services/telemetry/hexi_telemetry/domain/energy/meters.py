@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hexi_telemetry.domain.energy.integral import Integers
+from hexi_telemetry.domain.energy.sensors import BRIDGE_MS
 
 # An interval whose rate lies so far from that of its neighbours is a stop, a jump or a lie.
 RATE_LOW, RATE_HIGH = 0.4, 2.5
@@ -57,11 +58,12 @@ def _in_order(at_ms: Integers, counts: Integers) -> tuple[Integers, Integers]:
     at_ms, counts = at_ms[order], counts[order]
     if len(at_ms) < 2:
         return at_ms, counts
-    later_most = np.maximum.accumulate(counts[::-1])[::-1]
-    # What falls for good is a meter that began anew.
-    reset = np.append(False, (counts[1:] < counts[:-1]) & (later_most[1:] < counts[:-1]))
+    # What falls for longer than clocks may jump is a meter that began anew.
+    soon = np.searchsorted(at_ms, at_ms + BRIDGE_MS, "right")
+    falls = np.flatnonzero(counts[1:] < counts[:-1]) + 1
+    resets = [at for at in falls if counts[at : soon[at]].max() < counts[at - 1]]
     keep = np.append(np.diff(at_ms) > 0, True)
-    for part in np.split(np.arange(len(counts)), np.flatnonzero(reset)):
+    for part in np.split(np.arange(len(counts)), resets):
         keep[part] &= counts[part] >= np.maximum.accumulate(counts[part])
     return at_ms[keep], counts[keep]
 

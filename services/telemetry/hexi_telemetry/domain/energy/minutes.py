@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hexi_telemetry.domain.carbon import carbon_mg
 from hexi_telemetry.domain.energy.account import Account, Metered
 from hexi_telemetry.domain.energy.integral import UWS_PER_WS, Bridged, Integers, bridge
-from hexi_telemetry.domain.energy.meters import MeterMinutes, spread
+from hexi_telemetry.domain.energy.meters import spread
 from hexi_telemetry.domain.energy.points import Points
 
 MINUTE_MS = 60_000
+# Those that run with the servers; the others may rest.
+METERS = {"facility_ws": True, "it_ws": True, "renewable_ws": False, "water_ml": False}
 
 
 def minute_accounts(
@@ -24,48 +26,53 @@ def minute_accounts(
     `points` reach past both ends as far as a hole may be bridged; `g_per_kwh` is by hour of the
     day, none where nobody knows.
     """
-    edges = np.arange(start_ms, end_ms + 1, MINUTE_MS)
-    width = len(edges) - 1
+    if not len(points):
+        return []
+    at_ms = points["at_ms"].astype(np.int64)
+    # All that was heard is looked at, so that what is said of a minute hangs on few of them.
+    low_ms = min(start_ms, int(at_ms.min() - 1) // MINUTE_MS * MINUTE_MS)
+    edges = np.arange(low_ms, max(end_ms, int(at_ms.max())) + MINUTE_MS, MINUTE_MS)
     bridged = bridge(points, edges)
     servers = _servers(points, edges)
     run = _flow(bridged, servers, edges)
-    at_ms = points["at_ms"].astype(np.int64)
-    meters = [
-        spread(at_ms, points[name].astype(np.int64), edges, flow)
-        for name, flow in (
-            ("facility_ws", run),
-            ("it_ws", run),
-            ("renewable_ws", None),
-            ("water_ml", None),
-        )
+    read = _readings(points, edges)
+    columns = [
+        read.revision,
+        read.frames,
+        servers * MINUTE_MS,
+        read.covered_ms,
+        bridged.server_ms,
+        bridged.uws // UWS_PER_WS,
+        bridged.spread_ws2,
+        -(-bridged.slack_uws // UWS_PER_WS),
     ]
-    read = _readings(points, start_ms, width)
-    accounts = []
-    for place in range(width):
-        facility, it, renewable, water = (_metered(meter, place) for meter in meters)
-        if not (read.frames[place] or bridged.server_ms[place] or facility.known_ms or it.known_ms):
-            continue
-        begin_ms = int(edges[place])
-        ends = (begin_ms, begin_ms + MINUTE_MS)
-        carbon = carbon_mg(*ends, facility.counted, g_per_kwh) if g_per_kwh else 0
-        accounts.append(
-            Account(
-                *ends,
-                int(read.revision[place]),
-                int(read.frames[place]),
-                int(servers[place]) * MINUTE_MS,
-                int(read.covered_ms[place]),
-                int(bridged.server_ms[place]),
-                int(bridged.uws[place]) // UWS_PER_WS,
-                -(-int(bridged.slack_uws[place]) // UWS_PER_WS),
-                carbon,
-                facility,
-                it,
-                renewable,
-                water,
-            )
-        )
-    return accounts
+    for name, flow in METERS.items():
+        counts = points[name].astype(np.int64)
+        columns += spread(at_ms, counts, edges, run if flow else None)
+    inside = slice((start_ms - low_ms) // MINUTE_MS, (end_ms - low_ms) // MINUTE_MS)
+    rows = np.stack(columns)[:, inside].T.tolist()
+    accounts = (
+        _account(begin_ms, row, g_per_kwh)
+        for begin_ms, row in zip(edges[:-1][inside].tolist(), rows, strict=True)
+    )
+    return [one for one in accounts if _is_anything_known(one)]
+
+
+def _account(begin_ms: int, row: list[Any], g_per_kwh: Sequence[int]) -> Account:
+    end_ms = begin_ms + MINUTE_MS
+    meters = [Metered(*row[at : at + 4]) for at in range(8, 24, 4)]
+    facility_ws = meters[0].counted
+    carbon = carbon_mg(begin_ms, end_ms, facility_ws, g_per_kwh) if g_per_kwh else 0
+    return Account(begin_ms, end_ms, *row[:8], carbon, *meters)
+
+
+def _is_anything_known(account: Account) -> bool:
+    return bool(
+        account.frames
+        or account.bridged_server_ms
+        or account.facility.known_ms
+        or account.it.known_ms
+    )
 
 
 class _Readings(NamedTuple):
@@ -76,27 +83,19 @@ class _Readings(NamedTuple):
     revision: Integers
 
 
-def _readings(points: Points, start_ms: int, width: int) -> _Readings:
+def _readings(points: Points, edges: Integers) -> _Readings:
     # A frame speaks of the period before its moment, so that of a full minute is of the one before.
-    minute = (points["at_ms"].astype(np.int64) - 1 - start_ms) // MINUTE_MS
-    inside = (minute >= 0) & (minute < width)
-    points, minute = points[inside], minute[inside]
-    found = _Readings(*(np.zeros(width, np.int64) for _ in _Readings._fields))
+    minute = (points["at_ms"].astype(np.int64) - 1 - edges[0]) // MINUTE_MS
+    found = _Readings(*(np.zeros(len(edges) - 1, np.int64) for _ in _Readings._fields))
     np.add.at(found.frames, minute, 1)
     np.add.at(found.covered_ms, minute, points["good"].astype(np.int64) * points["period_ms"])
     np.maximum.at(found.revision, minute, points["revision"])
     return found
 
 
-def _metered(meter: MeterMinutes, place: int) -> Metered:
-    return Metered(*(int(column[place]) for column in meter))
-
-
 def _servers(points: Points, edges: Integers) -> Integers:
     """How many servers the site had in each minute: as the nearest frame before its end says."""
     order = np.argsort(points["at_ms"], kind="stable")
-    if not len(order):
-        return np.zeros(len(edges) - 1, np.int64)
     before = np.searchsorted(points["at_ms"][order], edges[1:], "right") - 1
     servers = points["servers"].astype(np.int64)[order]
     newest: Integers = servers[np.maximum(before, 0)]

@@ -21,6 +21,7 @@ POINT = np.dtype(
         ("servers", "<u4"),
         # Of all `count` servers, estimates included; negative where nobody measured power.
         ("power_mw", "<i8"),
+        ("spread_mw", "<i8"),
         ("slack_mw", "<i8"),
         ("facility_ws", "<i8"),
         ("it_ws", "<i8"),
@@ -42,6 +43,7 @@ def point_of(frame: Frame, servers: int, heard: Heard) -> bytes:
         frame.period_ms,
         servers,
         heard.power_mw,
+        heard.spread_mw,
         heard.slack_mw,
         frame.facility_energy_ws,
         frame.it_energy_ws,

@@ -25,9 +25,10 @@ class EnergyPolicy:
 
 @dataclass(frozen=True, slots=True)
 class EnergyPolicies:
-    """By date, the oldest first."""
+    """By date, the oldest first; minutes can be restated for `kept_ms`."""
 
     dated: tuple[EnergyPolicy, ...]
+    kept_ms: int
 
     def at(self, at_ms: int) -> EnergyPolicy:
         """In force at a moment; before the first date, the first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hexi_telemetry.domain.energy.account import Account
-from hexi_telemetry.domain.energy.bounds import PPM, Bounded, by_servers, metered, ratio
+from hexi_telemetry.domain.energy.bounds import PPM, Bounded, by_servers, metered, noise_of, ratio
 from hexi_telemetry.domain.energy.policy import EnergyPolicy
 
 BY_METER = "facility-meter/it-meter"
@@ -114,13 +114,14 @@ def _it(account: Account, policy: EnergyPolicy, agreement_ppm: int) -> tuple[Bou
         return by_servers(account, policy), AT_SERVERS if is_energy else BY_DEMAND
     now_ppm = agreement_of(account, policy)
     if agreement_ppm and now_ppm:
-        it = _doubted(it, now_ppm * PPM // agreement_ppm - PPM, policy)
+        noise_ppm = policy.agreement_ppm + noise_of(account)
+        it = _doubted(it, now_ppm * PPM // agreement_ppm - PPM, noise_ppm)
     return it, policy.it_meter_category
 
 
-def _doubted(it: Bounded, apart_ppm: int, policy: EnergyPolicy) -> Bounded:
+def _doubted(it: Bounded, apart_ppm: int, noise_ppm: int) -> Bounded:
     """One of the two witnesses has drifted, nobody knows which: the bound takes in both."""
-    if abs(apart_ppm) <= policy.agreement_ppm:
+    if abs(apart_ppm) <= noise_ppm:
         return it
     if apart_ppm > 0:
         return it._replace(high=it.high + it.value * apart_ppm // PPM)

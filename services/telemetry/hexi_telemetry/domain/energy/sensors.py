@@ -14,9 +14,8 @@ BRIDGE_MS = 300_000
 # A sensor that says the very same for so long while its server's load moved so far is stuck.
 STILL_MS = 900_000
 LOAD_MOVED = 0.2
-# Spread of a missing server: a walk of its usual steps, three sigma, for so many steps at most.
+# A missing server walks on by its usual steps; three sigma.
 SIGMAS = 3.0
-STEPS_MAX = 100.0
 STEP_MEMORY = 16.0
 # Servers that stay silent may share a reason and a job: then their errors add up.
 LONG_SILENT_SHARE = 0.2
@@ -25,11 +24,15 @@ TREND = (0.5, 2.0)
 
 
 class Heard(NamedTuple):
-    """`power_mw` of `servers` of a frame, estimates included; -1 where none can be told."""
+    """`power_mw` of `servers` of a frame, estimates included; -1 where none can be told.
+
+    `spread_mw` is wrong either way and evens out over frames, `slack_mw` does not.
+    """
 
     good: int
     servers: int
     power_mw: int
+    spread_mw: int
     slack_mw: int
 
 
@@ -37,7 +40,9 @@ class SiteSensors:
     """The last good reading of every server of one revision: soft state, rebuilt by hearing."""
 
     def __init__(self, servers: int) -> None:
+        # What a server draws by its last good reading and what others did since.
         self._watts: FloatColumn = np.zeros(servers, np.float32)
+        self._said: FloatColumn = np.zeros(servers, np.float32)
         self._step2: FloatColumn = np.zeros(servers, np.float32)
         self._at_ms: NDArray[np.int64] = np.zeros(servers, np.int64)
         self._range: NDArray[np.int64] = np.full(servers, -1, np.int64)
@@ -52,7 +57,7 @@ class SiteSensors:
         """Sums of one frame; readings older than the last are summed and not remembered."""
         watts = frame.columns.get(Metric.POWER_W)
         if watts is None:
-            return Heard(frame.good_count, frame.count, -1, 0)
+            return Heard(frame.good_count, frame.count, -1, 0, 0)
         place = slice(frame.first_server, frame.first_server + frame.count)
         good = np.isfinite(watts)
         if frame.good is not None:
@@ -72,27 +77,33 @@ class SiteSensors:
     ) -> Heard:
         good_count, servers = (int(np.count_nonzero(some)) for some in (good, good | missing))
         if not good_count:
-            return Heard(0, servers, -1, 0)
+            return Heard(0, servers, -1, 0, 0)
         read_mw = int(np.rint(watts[good].astype(np.float64) * 1_000.0).astype(np.int64).sum())
         if not missing.any():
-            return Heard(good_count, servers, read_mw, 0)
+            return Heard(good_count, servers, read_mw, 0, 0)
         known = self._range[place] >= 0
         both, silent = good & known, missing & known
-        before, now = float(self._watts[place][both].sum()), float(watts[both].sum())
-        # The load of the missing goes as the load of those that are heard.
-        trend = min(max(now / before, TREND[0]), TREND[1]) if before > 0 else 1.0
-        last = self._watts[place][silent].astype(np.float64) * trend
+        last = self._watts[place][silent] * np.float32(self._trend(place, watts, both))
         age_ms = np.maximum(frame.observed_at_ms - self._at_ms[place][silent], 0)
         step2 = self._step2[place]
         usual = float(step2[both].mean()) if both.any() else 0.0
-        steps = np.minimum(age_ms / frame.period_ms, STEPS_MAX)
-        spread_w = SIGMAS * float(np.sqrt((np.maximum(step2[silent], usual) * steps).sum()))
-        long_w = LONG_SILENT_SHARE * float(last[age_ms > BRIDGE_MS].sum())
+        is_long = age_ms > BRIDGE_MS
+        # Frame by frame the walk adds up: over k frames its square grows as that of its steps.
+        steps = np.where(is_long, 0, age_ms / frame.period_ms)
+        walked = np.maximum(step2[silent], usual) * steps * steps
+        spread_w = SIGMAS * float(np.sqrt(walked.sum()))
         never_w = read_mw / 1_000.0 / good_count * int(np.count_nonzero(missing & ~known))
-        filled_w = float(last.sum()) + never_w
-        slack_w = spread_w + long_w + NEVER_HEARD_SHARE * never_w
+        filled_w = float(last.sum(dtype=np.float64)) + never_w
+        slack_w = LONG_SILENT_SHARE * float(last[is_long].sum()) + NEVER_HEARD_SHARE * never_w
+        self._watts[place][silent] = np.where(age_ms > 0, last, self._watts[place][silent])
         power_mw = read_mw + round(filled_w * 1_000)
-        return Heard(good_count, servers, power_mw, round(slack_w * 1_000))
+        return Heard(good_count, servers, power_mw, round(spread_w * 1_000), round(slack_w * 1_000))
+
+    def _trend(self, place: slice, watts: FloatColumn, both: Mask) -> float:
+        """The load of those that are not heard goes as the load of those that are."""
+        before = float(self._watts[place][both].sum(dtype=np.float64))
+        now = float(watts[both].sum(dtype=np.float64))
+        return min(max(now / before, TREND[0]), TREND[1]) if before > 0 else 1.0
 
     def _remember(self, frame: Frame, place: slice, watts: FloatColumn, fresh: Mask) -> None:
         steady = fresh & (frame.observed_at_ms - self._at_ms[place] <= 2 * frame.period_ms)
@@ -114,7 +125,8 @@ class SiteSensors:
         load = np.nan_to_num(np.add.reduce(loads, dtype=np.float32))
         low, high = self._load_low[place], self._load_high[place]
         since_ms = self._still_from_ms[place]
-        moved = fresh & ((watts != self._watts[place]) | (since_ms == 0))
+        moved = fresh & ((watts != self._said[place]) | (since_ms == 0))
+        self._said[place][moved] = watts[moved]
         since_ms[moved] = frame.observed_at_ms
         low[moved] = high[moved] = load[moved]
         np.minimum(low, load, out=low, where=fresh)
