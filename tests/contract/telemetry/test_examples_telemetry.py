@@ -52,7 +52,7 @@ class Kept:
 def inbox() -> tuple[Inbox, Kept]:
     kept, known, clock = Kept(), KnownSites(), ManualClock()
     keepers = Keepers(kept, kept, Series(kept, known, clock))
-    return Inbox(keepers, known, RecentFrames(), EnergyPolicies(()), clock), kept
+    return Inbox(keepers, known, RecentFrames(), EnergyPolicies((), 0), clock), kept
 
 
 def record(topic: Topic, value: bytes | None, **headers: bytes) -> Record:
