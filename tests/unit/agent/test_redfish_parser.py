@@ -165,6 +165,22 @@ def test_a_sensor_that_is_not_there_has_no_reading_though_it_says_0() -> None:
     assert [one.reason for one in parsed.set_aside] == ["the part is Absent"]
 
 
+def test_how_far_a_sensor_is_from_its_limit_is_no_temperature() -> None:
+    parsed = parse_resource(sensor(Reading=58, ReadingUnits="Cel", ReadingBasis="Headroom"))
+
+    assert not parsed.readings
+    assert "distance" in parsed.set_aside[0].reason
+
+
+def test_members_that_come_whole_are_not_asked_for_one_by_one() -> None:
+    crawl, path = Crawl(("sensors",)), "/redfish/v1/Chassis/1/Sensors"
+    whole = {"@odata.type": "#SensorCollection", "Members": [sensor(Reading=1)]}
+
+    crawl.learn(path, whole)
+
+    assert crawl.plan == [path]
+
+
 def test_members_of_an_expanded_collection_are_taken_once() -> None:
     members = [sensor(Reading=1, ReadingType="Power"), sensor(Reading=2, ReadingType="Power")]
 

@@ -100,11 +100,11 @@ class Crawl:
 
     def _learn_leaves(self, path: str, kind: str, document: Document) -> None:
         found = list(members(document, "Members"))
-        if path.endswith(EXPAND):
-            if any("Reading" in one for one in found):
-                self.plan.append(path)
-                return
-        elif kind == "SensorCollection" and self._expands:
+        if any("Reading" in one for one in found):
+            # Some show their members whole without being asked to.
+            self.plan.append(path)
+            return
+        if kind == "SensorCollection" and self._expands and not path.endswith(EXPAND):
             # Asked to prove it: some say that they expand, and do not.
             self.todo.appendleft(path + EXPAND)
             return

@@ -121,6 +121,8 @@ def _why_silent(name: str, owner: Document) -> str:
     kind = name.partition("/")[0]
     if kind not in TELEMETRY_TYPES and name not in FACTS:
         return f"{kind or 'a resource without a type'} is not telemetry"
+    if kind == "Sensor" and owner.get("ReadingBasis") in ("Headroom", "Delta"):
+        return "a distance from a limit or from another sensor"
     status = owner.get("Status")
     state = text(status.get("State")) if isinstance(status, dict) else ""
     return f"the part is {state}" if state in SILENT_STATES else ""

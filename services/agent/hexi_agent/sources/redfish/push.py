@@ -85,7 +85,8 @@ class PushDoor:
     async def open(self) -> None:
         app = web.Application(client_max_size=BODY_BYTES_MAX)
         app.router.add_post("/redfish-events/{id}/{secret}", self._receive)
-        self._runner = web.AppRunner(app, access_log=None)
+        # No controller packs its reports, and the library unpacks without a bound.
+        self._runner = web.AppRunner(app, access_log=None, auto_decompress=False)
         await self._runner.setup()
         options = self._options
         site = web.TCPSite(self._runner, options.listen, options.port, ssl_context=self._tls())
