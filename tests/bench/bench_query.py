@@ -174,6 +174,6 @@ async def run(minutes: int, count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=int, default=1_440)
-    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--count", type=int, default=200)
     told, _ = parser.parse_known_args(sys.argv[1:])
     asyncio.run(run(told.minutes, told.count))

@@ -43,6 +43,7 @@ async def test_minutes_in_memory_survive_a_kill(world) -> None:
     assert list(whole.revision) == [1] * MINUTES
     assert set(whole.mean) == {250.0}
     assert set(whole.servers) == {40}
+    assert world.site in await watched(world)
 
 
 async def ask(world, start_ms: int, minutes: int) -> series_pb2.Series:
@@ -56,6 +57,14 @@ async def ask(world, start_ms: int, minutes: int) -> series_pb2.Series:
             step_ms=MINUTE_MS,
         )
         return (await SeriesServiceStub(channel).QuerySeries(request)).series
+
+
+async def watched(world) -> list[str]:
+    """The sites of the first picture."""
+    identity = world.pki.identity(Principal("soc", "1"))
+    async with open_channel(world.address, identity) as channel:
+        picture = await SeriesServiceStub(channel).WatchSites(rpc.WatchSitesRequest()).read()
+        return [site.site_id for site in picture.sites]
 
 
 async def until_half_of(world, start_ms: int, minutes: int) -> series_pb2.Series:

@@ -75,18 +75,18 @@ class World:
         }
         set_principal(principal)
         request = pb.QuerySeriesRequest(**{**told, **changed})
-        return (await self.door.QuerySeries(request, None)).series  # type: ignore[arg-type] # unused
+        return (await self.door.QuerySeries(request, None)).series
 
     def watch(self, principal: Principal = OPERATOR, **told: object):
         set_principal(principal)
-        return self.door.WatchSites(pb.WatchSitesRequest(**told), None)  # type: ignore[arg-type] # unused
+        return self.door.WatchSites(pb.WatchSitesRequest(**told), None)
 
 
 @pytest.fixture
 async def world() -> World:
     known, live, kept, clock = KnownSites(), Live(), Kept(), ManualClock(START_MS)
     await known.hear([SiteFacts("lanzhou", True, frozenset())], [SET])
-    needs = SeriesNeeds(kept, known, Board(live, clock), clock)  # type: ignore[arg-type] # reads only
+    needs = SeriesNeeds(kept, known, Board(live, clock), clock)
     return World(live, kept, clock, SeriesServicer(needs))
 
 
