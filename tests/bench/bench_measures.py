@@ -32,7 +32,7 @@ HELD_S = 0.008
 LIAR = "jiuquan"  # its way is longer than it says: both ends differ
 LIAR_HELD_S = 0.016
 SERVERS = 600
-ROUND_TRIPS = 20_000
+ROUND_TRIPS = 5_000
 WAIT_S = 90
 
 
@@ -50,10 +50,22 @@ class Pipe:
             self.other.datagram_received(data, ("127.0.0.1", 1))
 
 
+class Hurried(SystemClock):
+    """Every look is a moment later, so that nobody seems to ask too much."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def real_monotonic_s(self) -> float:
+        self._looks += 1
+        return self._looks / 50
+
+
 def probe_cost_us() -> float:
     """CPU of one round trip, asking and answering together, without the kernel's part."""
     keys, pipes = (MeshKey(), MeshKey()), (Pipe(), Pipe())
-    ends = [Endpoint(key, SystemClock()) for key in keys]
+    clock = Hurried()
+    ends = [Endpoint(key, clock) for key in keys]
     for index, (end, pipe) in enumerate(zip(ends, pipes, strict=True)):
         peer = Peer("peer", keys[1 - index].public, keys[index])
         peer.address = ("127.0.0.1", 1)
@@ -65,7 +77,7 @@ def probe_cost_us() -> float:
     for _ in range(ROUND_TRIPS):
         ends[0].ask(asked)
     took_s = time.process_time() - begun_s
-    assert not asked.window.close(SystemClock().real_monotonic_s()).lost
+    assert asked.window.close(clock.real_monotonic_s()).samples == ROUND_TRIPS
     return took_s / ROUND_TRIPS * 1e6
 
 

@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import grpc
 import pytest
 from hexi.telemetry.v1 import measure_service_pb2 as pb
 from hexi_agent.backoff import Backoff
 from hexi_agent.config import read_config
 from hexi_agent.domain.mesh_window import OUTSTANDING_MAX, MeshWindow, Trips
-from hexi_agent.mesh.endpoint import Endpoint, Peer
+from hexi_agent.mesh.endpoint import ASKS_PER_S_MAX, Endpoint, Peer
 from hexi_agent.mesh.mesh import Mesh, MeshNeeds
 from hexi_agent.mesh.options import MeshConfig
 from hexi_agent.mesh.probe import (
@@ -120,6 +121,16 @@ def test_an_ask_is_answered_once_in_its_own_length() -> None:
     assert (answer.kind, answer.number, answer.nonce) == (ANSWER, 1, b"n" * 16)
 
 
+def test_who_asks_too_much_is_left_without_answers() -> None:
+    endpoint, peer, wire, other = pair()
+
+    for number in range(1, ASKS_PER_S_MAX + 50):
+        ask = Probe(ASK, other.tag, number, b"n" * 16)
+        endpoint.datagram_received(seal(ask, peer.key), ("192.0.2.1", 1))
+
+    assert len(wire.sent) == ASKS_PER_S_MAX
+
+
 def test_an_answer_counts_once_and_only_with_the_nonce_that_was_sent() -> None:
     endpoint, peer, wire, other = pair()
     endpoint.ask(peer)
@@ -175,12 +186,17 @@ def test_what_is_on_its_way_is_bounded() -> None:
 class Board:
     """Stands for telemetry: everybody who reported, and all windows."""
 
-    def __init__(self) -> None:
+    def __init__(self, away: int = 0) -> None:
+        self.away = away
         self.members: dict[str, pb.MeshPeer] = {}
         self.windows: dict[tuple[str, str], pb.PeerWindow] = {}
         self.changed = asyncio.Condition()
 
     async def report(self, request: pb.ReportMeshRequest) -> pb.ReportMeshResponse:
+        if self.away:
+            self.away -= 1
+            empty = grpc.aio.Metadata()
+            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, empty, empty, "as told")
         me = request.site_id
         self.members[me] = pb.MeshPeer(
             site_id=me,
@@ -242,6 +258,14 @@ async def test_sites_measure_each_other() -> None:
         await board.until(*((a, b) for a in names for b in names if a != b))
 
     assert all(w.rtt_min_us <= w.rtt_p50_us <= w.rtt_p99_us for w in board.windows.values())
+
+
+async def test_a_telemetry_that_is_away_is_asked_again() -> None:
+    board = Board(away=3)
+    async with site(board, "lanzhou"), site(board, "qingyang"):
+        await board.until(("lanzhou", "qingyang"), ("qingyang", "lanzhou"))
+
+    assert not board.away
 
 
 async def test_a_long_way_is_measured_as_long() -> None:

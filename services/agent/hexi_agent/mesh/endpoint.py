@@ -13,6 +13,7 @@ from hexi_agent.domain.mesh_window import MeshWindow
 from hexi_agent.mesh.probe import ANSWER, ASK, MeshKey, Probe, is_sealed, parse, seal, tag_of
 
 LOST_AFTER_S = 2.0
+ASKS_PER_S_MAX = 100
 Address = tuple[Any, ...]
 
 
@@ -27,6 +28,16 @@ class Peer:
         self.window = MeshWindow(LOST_AFTER_S)
         self.asked = 0
         self.heard = 0  # highest number of its asks: a copy of an old one gets no answer
+        self._second, self._answered = 0, 0
+
+    def may_ask(self, number: int, now_s: float) -> bool:
+        """Something new, and not more of it than measuring takes."""
+        if number <= self.heard:
+            return False
+        if int(now_s) != self._second:
+            self._second, self._answered = int(now_s), 0
+        self._answered += 1
+        return self._answered <= ASKS_PER_S_MAX
 
 
 class Endpoint(asyncio.DatagramProtocol):
@@ -57,7 +68,7 @@ class Endpoint(asyncio.DatagramProtocol):
         peer = self._peers.get(probe.tag) if probe is not None else None
         if probe is None or peer is None or not is_sealed(data, peer.key):
             counter("agent.datagrams_dropped").add(1)
-        elif probe.kind == ASK and probe.number > peer.heard:
+        elif probe.kind == ASK and peer.may_ask(probe.number, now_s):
             peer.heard = probe.number
             self._send(probe._replace(kind=ANSWER, tag=self._key.tag), peer, addr)
             counter("agent.probes_answered").add(1)
