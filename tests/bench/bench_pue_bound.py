@@ -10,9 +10,10 @@ import sys
 from typing import NamedTuple
 
 from hexi_telemetry.domain.energy.account import joined
+from hexi_telemetry.domain.energy.agreement import Pairs, is_line
 from hexi_telemetry.domain.energy.minutes import minute_accounts
 from hexi_telemetry.domain.energy.points import united
-from hexi_telemetry.domain.energy.rollup import agreement_of, roll_up
+from hexi_telemetry.domain.energy.rollup import roll_up
 from hexi_telemetry.settings import TelemetrySettings
 
 from tests.bench.faulty_site import FAULTS, FINE_S, HOUR_MS, HOURS, START_MS, Site, site
@@ -37,14 +38,15 @@ def windows(made: Site) -> list[Window]:
     policy = TelemetrySettings().energy.at(START_MS)
     end_ms = START_MS + HOURS * HOUR_MS
     minutes = minute_accounts(united(made.rows()), START_MS, end_ms, ())
-    found, agreement = [], {}
+    found: list[Window] = []
+    first_of: dict[int, Pairs] = {}
     for first, last in [(hour, hour + 1) for hour in range(HOURS)] + [(0, HOURS)]:
         begin_ms, close_ms = START_MS + first * HOUR_MS, START_MS + last * HOUR_MS
         inside = [one for one in minutes if begin_ms <= one.start_ms < close_ms]
         account = joined(begin_ms, close_ms, inside)
-        if account.revision not in agreement:
-            agreement[account.revision] = agreement_of(account, policy)
-        rollup = roll_up("lanzhou", account, policy, agreement[account.revision])
+        if account.revision not in first_of and is_line(account.pairs):
+            first_of[account.revision] = account.pairs
+        rollup = roll_up("lanzhou", account, policy, first_of.get(account.revision))
         pue = rollup.pue
         if pue is None:
             found.append(Window(False, False, 0.0, False))

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hexi_telemetry.domain.energy.account import Account, Metered, joined
 from hexi_telemetry.domain.energy.rollup import (
     BY_METER,
     BY_SERVERS,
     ONLY_SERVERS,
-    agreement_of,
     roll_up,
 )
 from hexi_telemetry.domain.energy.window import DAY_MS, HOUR_MS, QUARTER_MS, window_start
@@ -107,29 +105,6 @@ def test_indicators_have_bounds_of_their_own() -> None:
     assert found["WUE"].bounds.value == 1_080_000
     for one in found.values():
         assert one.bounds.low < one.bounds.value < one.bounds.high
-
-
-def test_an_it_meter_that_left_the_servers_is_doubted_on_one_side() -> None:
-    agreed = agreement_of(HOUR, POLICY)
-    low_meter = replace(HOUR, it=Metered(9_800_000, HOUR_MS))
-
-    doubted = roll_up("lanzhou", low_meter, POLICY, agreed).pue
-    trusted = roll_up("lanzhou", low_meter, POLICY).pue
-
-    assert agreed == 970_000
-    assert doubted is not None and trusted is not None
-    assert doubted.low_milli < 1_250 < trusted.low_milli
-    assert doubted.high_milli == trusted.high_milli
-
-
-@pytest.mark.parametrize("part", ["it", "servers"])
-def test_who_was_hardly_heard_contradicts_nobody(part: str) -> None:
-    deaf = {
-        "it": replace(HOUR, it=Metered(5_000_000, HOUR_MS // 2)),
-        "servers": replace(HOUR, covered_server_ms=WHOLE // 2),
-    }
-
-    assert agreement_of(deaf[part], POLICY) == 0
 
 
 @given(st.integers(1, 60), st.integers(0, 10**6), st.integers(0, 10**6))

@@ -8,10 +8,11 @@ from itertools import pairwise
 from hexi_kit.metrics import counter
 
 from hexi_telemetry.domain.energy.account import Account, joined
+from hexi_telemetry.domain.energy.agreement import is_line
 from hexi_telemetry.domain.energy.minutes import MINUTE_MS, minute_accounts
 from hexi_telemetry.domain.energy.points import united
 from hexi_telemetry.domain.energy.policy import EnergyPolicies
-from hexi_telemetry.domain.energy.rollup import agreement_of, roll_up
+from hexi_telemetry.domain.energy.rollup import roll_up
 from hexi_telemetry.domain.energy.sensors import BRIDGE_MS
 from hexi_telemetry.domain.energy.window import DAY_MS, HOUR_MS, WIDTHS_MS
 from hexi_telemetry.handlers.gather import Gatherer
@@ -93,10 +94,11 @@ class Windows:
         for window, account in accounts.items():
             policy = self._policies.at(account.start_ms)
             place = (window.site_id, account.revision)
-            if place not in known and window.width_ms == HOUR_MS:
-                known[place] = agreement_of(account, policy)
-                await work.agree(*place, known[place])
-            rollup = roll_up(window.site_id, account, policy, known.get(place, 0))
+            is_first = place not in known and window.width_ms == HOUR_MS
+            if is_first and is_line(account.pairs):
+                known[place] = account.pairs
+                await work.agree(*place, account.pairs)
+            rollup = roll_up(window.site_id, account, policy, known.get(place))
             closings.append(Closing(rollup, account))
         told = await work.close(closings)
         if told:

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from hexi_kit.kafka.record import Record
 
 from hexi_telemetry.domain.energy.account import Account
+from hexi_telemetry.domain.energy.agreement import Pairs
 from hexi_telemetry.domain.energy.rollup import Rollup
 from hexi_telemetry.domain.stream import Ahead, StreamKey
 
@@ -81,11 +82,11 @@ class WindowWork(Protocol):
         """The narrower windows' news, or for minutes the cells', is told in these."""
         ...
 
-    async def agreements(self, sites: Sequence[str]) -> dict[tuple[str, int], int]:
-        """How servers and IT meter of (site, revision) stood to each other at first, millionths."""
+    async def agreements(self, sites: Sequence[str]) -> dict[tuple[str, int], Pairs]:
+        """How servers and IT meter of (site, revision) stood to each other at first."""
         ...
 
-    async def agree(self, site_id: str, revision: int, agreement_ppm: int) -> None:
+    async def agree(self, site_id: str, revision: int, first: Pairs) -> None:
         """Keep it, where none is kept yet."""
         ...
 

@@ -165,11 +165,11 @@ SET revision = excluded.revision, message = excluded.message, account = excluded
 
 -- name: agreements
 -- How servers and IT meters stood to each other at first.
-SELECT site_id, revision, agreement_ppm FROM agreement WHERE site_id = ANY ($1)
+SELECT site_id, revision, pairs FROM agreement WHERE site_id = ANY ($1)
 
 -- name: agree
 -- The first sound hour of a server set holds.
-INSERT INTO agreement (site_id, revision, agreement_ppm) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+INSERT INTO agreement (site_id, revision, pairs) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 
 -- name: forget_cells
 -- No frame is taken any more that would change these.

@@ -12,6 +12,7 @@ from hexi_kit.db.unit_of_work import UnitOfWork
 from hexi_kit.kafka.record import Record
 
 from hexi_telemetry.domain.energy.account import Account, unpacked
+from hexi_telemetry.domain.energy.agreement import Pairs
 from hexi_telemetry.domain.energy.minutes import MINUTE_MS
 from hexi_telemetry.domain.energy.rollup import Rollup
 from hexi_telemetry.domain.energy.window import DAY_MS, SHANGHAI_MS
@@ -121,13 +122,12 @@ class PostgresWork:
         else:
             await self._execute(SQL.told_cells, *_columns([window[:2] for window in windows]))
 
-    async def agreements(self, sites: Sequence[str]) -> dict[tuple[str, int], int]:
+    async def agreements(self, sites: Sequence[str]) -> dict[tuple[str, int], Pairs]:
         rows = await self._fetch(SQL.agreements, list(sites))
-        return {(row["site_id"], row["revision"]): row["agreement_ppm"] for row in rows}
+        return {(row["site_id"], row["revision"]): Pairs(*row["pairs"]) for row in rows}
 
-    async def agree(self, site_id: str, revision: int, agreement_ppm: int) -> None:
-        if agreement_ppm:
-            await self._execute(SQL.agree, site_id, revision, agreement_ppm)
+    async def agree(self, site_id: str, revision: int, first: Pairs) -> None:
+        await self._execute(SQL.agree, site_id, revision, list(first))
 
     async def forget(self, before_ms: int) -> None:
         await self._execute(SQL.forget_cells, before_ms)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from hexi_telemetry.domain.energy.agreement import NO_PAIRS, Pairs
+
+NUMBERS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class Account:
     it: Metered
     renewable: Metered
     water: Metered
+    pairs: Pairs = NO_PAIRS
 
     def packed(self) -> bytes:
         """Everything but the ends."""
@@ -57,13 +63,15 @@ class Account:
         numbers += [self.server_slack_ws, self.carbon_mg]
         for meter in (self.facility, self.it, self.renewable, self.water):
             numbers += [meter.counted, meter.known_ms, meter.open_slack, meter.close_slack]
-        return np.array(numbers, "<i8").tobytes()
+        return np.array(numbers, "<i8").tobytes() + np.array(self.pairs, "<f8").tobytes()
 
 
 def unpacked(start_ms: int, end_ms: int, data: bytes) -> Account:
-    numbers = np.frombuffer(data, "<i8").tolist()
-    meters = (Metered(*numbers[at : at + 4]) for at in range(9, 25, 4))
-    return Account(start_ms, end_ms, *numbers[:9], *meters)
+    numbers = np.frombuffer(data, "<i8", NUMBERS).tolist()
+    pairs = Pairs(*np.frombuffer(data, "<f8", offset=8 * NUMBERS).tolist())
+    rest: list[Any] = [Metered(*numbers[at : at + 4]) for at in range(9, NUMBERS, 4)]
+    rest.append(pairs)
+    return Account(start_ms, end_ms, *numbers[:9], *rest)
 
 
 def joined(start_ms: int, end_ms: int, parts: Sequence[Account]) -> Account:
@@ -72,9 +80,11 @@ def joined(start_ms: int, end_ms: int, parts: Sequence[Account]) -> Account:
     expected = sum(part.expected_server_ms for part in parts)
     first = parts[0]
     facility, it, renewable, water = first.facility, first.it, first.renewable, first.water
+    pairs = first.pairs
     for part in parts[1:]:
         facility, it = facility.then(part.facility), it.then(part.it)
         renewable, water = renewable.then(part.renewable), water.then(part.water)
+        pairs = pairs.then(part.pairs)
     return Account(
         start_ms,
         end_ms,
@@ -91,4 +101,5 @@ def joined(start_ms: int, end_ms: int, parts: Sequence[Account]) -> Account:
         it,
         renewable,
         water,
+        pairs,
     )

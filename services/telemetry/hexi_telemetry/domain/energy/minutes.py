@@ -9,11 +9,15 @@ import numpy as np
 
 from hexi_telemetry.domain.carbon import carbon_mg
 from hexi_telemetry.domain.energy.account import Account, Metered
+from hexi_telemetry.domain.energy.agreement import NO_PAIRS, pair
 from hexi_telemetry.domain.energy.integral import UWS_PER_WS, Bridged, Integers, bridge
 from hexi_telemetry.domain.energy.meters import spread
 from hexi_telemetry.domain.energy.points import Points
 
 MINUTE_MS = 60_000
+PPM = 1_000_000
+# Of the servers, for a minute to say how they stand to the IT meter.
+SOUND_PPM = 900_000
 # Those that run with the servers; the others may rest.
 METERS = {"facility_ws": True, "it_ws": True, "renewable_ws": False, "water_ml": False}
 
@@ -63,7 +67,28 @@ def _account(begin_ms: int, row: list[Any], g_per_kwh: Sequence[int]) -> Account
     meters = [Metered(*row[at : at + 4]) for at in range(8, 24, 4)]
     facility_ws = meters[0].counted
     carbon = carbon_mg(begin_ms, end_ms, facility_ws, g_per_kwh) if g_per_kwh else 0
-    return Account(begin_ms, end_ms, *row[:8], carbon, *meters)
+    revision, frames, expected, covered, bridged, server_ws, spread_ws2, slack_ws = row[:8]
+    facility, it, renewable, water = meters
+    is_sound = it.known_ms == MINUTE_MS and bridged * PPM >= expected * SOUND_PPM
+    whole_ws = server_ws * expected // max(1, bridged)
+    return Account(
+        begin_ms,
+        end_ms,
+        revision,
+        frames,
+        expected,
+        covered,
+        bridged,
+        server_ws,
+        spread_ws2,
+        slack_ws,
+        carbon,
+        facility,
+        it,
+        renewable,
+        water,
+        pair(whole_ws, it.counted) if is_sound else NO_PAIRS,
+    )
 
 
 def _is_anything_known(account: Account) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hexi_telemetry.domain.energy.account import Account
+from hexi_telemetry.domain.energy.agreement import Pairs, apart
 from hexi_telemetry.domain.energy.bounds import PPM, Bounded, by_servers, metered, noise_of, ratio
 from hexi_telemetry.domain.energy.policy import EnergyPolicy
 
@@ -15,8 +16,6 @@ ONLY_SERVERS = "server-power"
 # Where IT energy is measured at the input of the servers; a sample of their demand is no energy.
 AT_SERVERS, BY_DEMAND = 3, 0
 YEAR_MS = 365 * 86_400_000
-# Of both witnesses, before one may contradict the other.
-WITNESS_MIN_PPM = 900_000
 MG_PER_WS = 3_600  # milligrams a watt-second are grams a kilowatt-hour times this many
 
 
@@ -58,11 +57,13 @@ class Rollup:
     is_impossible: bool = False
 
 
-def roll_up(site_id: str, account: Account, policy: EnergyPolicy, agreement_ppm: int = 0) -> Rollup:
-    """`agreement_ppm` is how servers and IT meter stood to each other at first; 0: not known."""
+def roll_up(
+    site_id: str, account: Account, policy: EnergyPolicy, first: Pairs | None = None
+) -> Rollup:
+    """`first` is how servers and IT meter stood to each other at first, where that is known."""
     width_ms = account.end_ms - account.start_ms
     facility = metered(account.facility, width_ms, policy.facility_meter_ppm, policy)
-    it, category = _it(account, policy, agreement_ppm)
+    it, category = _it(account, policy, first)
     by_meter = category not in (AT_SERVERS, BY_DEMAND)
     pue, is_impossible = None, False
     if facility is not None and facility.value and it.value:
@@ -92,19 +93,7 @@ def roll_up(site_id: str, account: Account, policy: EnergyPolicy, agreement_ppm:
     )
 
 
-def agreement_of(account: Account, policy: EnergyPolicy) -> int:
-    """Servers' energy over the IT meter's, in millionths; 0 where one of them is not sound."""
-    width_ms = account.end_ms - account.start_ms
-    it = metered(account.it, width_ms, policy.it_meter_ppm, policy)
-    heard_ms = min(account.bridged_server_ms, account.covered_server_ms)
-    sound = heard_ms * PPM >= account.expected_server_ms * WITNESS_MIN_PPM
-    sound = sound and account.it.known_ms * PPM >= width_ms * WITNESS_MIN_PPM
-    if it is None or not it.value or not sound:
-        return 0
-    return by_servers(account, policy).value * PPM // it.value
-
-
-def _it(account: Account, policy: EnergyPolicy, agreement_ppm: int) -> tuple[Bounded, int]:
+def _it(account: Account, policy: EnergyPolicy, first: Pairs | None) -> tuple[Bounded, int]:
     """By the IT meter where it is sound, and else by the servers; with the category."""
     width_ms = account.end_ms - account.start_ms
     it = metered(account.it, width_ms, policy.it_meter_ppm, policy)
@@ -112,10 +101,9 @@ def _it(account: Account, policy: EnergyPolicy, agreement_ppm: int) -> tuple[Bou
         expected, bridged = account.expected_server_ms, account.bridged_server_ms
         is_energy = bridged * PPM >= expected * policy.known_min_ppm
         return by_servers(account, policy), AT_SERVERS if is_energy else BY_DEMAND
-    now_ppm = agreement_of(account, policy)
-    if agreement_ppm and now_ppm:
-        noise_ppm = policy.agreement_ppm + noise_of(account)
-        it = _doubted(it, now_ppm * PPM // agreement_ppm - PPM, noise_ppm)
+    if first is not None:
+        apart_ppm, noise_ppm = apart(account.pairs, first)
+        it = _doubted(it, apart_ppm, noise_ppm + policy.agreement_ppm + noise_of(account))
     return it, policy.it_meter_category
 
 

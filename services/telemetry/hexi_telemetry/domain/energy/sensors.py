@@ -18,7 +18,7 @@ LOAD_MOVED = 0.2
 SIGMAS = 3.0
 STEP_MEMORY = 16.0
 # Servers that stay silent may share a reason and a job: then their errors add up.
-LONG_SILENT_SHARE = 0.2
+LONG_SILENT_SHARE = 0.35
 NEVER_HEARD_SHARE = 0.5
 TREND = (0.5, 2.0)
 

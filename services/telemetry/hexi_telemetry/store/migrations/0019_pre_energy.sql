@@ -16,10 +16,10 @@ ALTER TABLE rollup
 CREATE INDEX rollup_with_news ON rollup (width_ms, site_id, start_ms) WHERE has_news;
 CREATE INDEX minute_by_age ON rollup (start_ms) WHERE width_ms = 60000;
 
--- Energy of servers over that of the IT meter in the first sound hour of a server set.
+-- Minutes of servers and of the IT meter in the first sound hour of a server set, as sums.
 CREATE TABLE agreement (
     site_id text NOT NULL,
     revision bigint NOT NULL,
-    agreement_ppm bigint NOT NULL CHECK (agreement_ppm > 0),
+    pairs double precision[] NOT NULL,
     PRIMARY KEY (site_id, revision)
 );

@@ -1,0 +1,77 @@
+"""Goal: an IT meter that drifts away from its servers is doubted, a changed load is not.
+
+Method: an hour with noise is learnt; later hours carry another load, a drift, or both.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hexi_telemetry.domain.energy.account import Account, Metered
+from hexi_telemetry.domain.energy.agreement import NO_PAIRS, Pairs, apart, is_line, pair
+from hexi_telemetry.domain.energy.rollup import roll_up
+from hexi_telemetry.settings import TelemetrySettings
+
+HOUR_MS = 3_600_000
+SERVERS_WS = 6_000_000
+FIXED_WS = 300_000
+POLICY = TelemetrySettings().energy.at(1_800_000_000_000)
+
+
+def hour(load: float = 1.0, drift: float = 0.0, seed: int = 1, minutes: int = 60) -> Pairs:
+    """Network and storage draw the same at any load."""
+    dice, found = random.Random(seed), NO_PAIRS
+    for minute in range(minutes):
+        servers = SERVERS_WS * load * (1 + 0.05 * (minute / 60 - 0.5))
+        meter = (servers * 1.02 + FIXED_WS) * (1 + drift)
+        found = found.then(pair(round(servers * dice.gauss(1, 0.003)), round(meter)))
+    return found
+
+
+FIRST = hour()
+
+
+@pytest.mark.parametrize("load", [0.6, 0.8, 1.0, 1.3])
+def test_a_changed_load_is_no_drift(load: float) -> None:
+    apart_ppm, noise_ppm = apart(hour(load, seed=2), FIRST)
+
+    assert abs(apart_ppm) <= noise_ppm + POLICY.agreement_ppm
+
+
+@pytest.mark.parametrize("drift", [-0.02, -0.01, 0.01, 0.02])
+def test_a_drift_is_told_from_noise(drift: float) -> None:
+    apart_ppm, noise_ppm = apart(hour(1.0, drift, seed=3), FIRST)
+
+    assert abs(apart_ppm) > noise_ppm + POLICY.agreement_ppm
+    assert apart_ppm == pytest.approx(-drift * 1_000_000, abs=2_000)
+
+
+def test_the_further_the_load_the_less_is_known() -> None:
+    _, near = apart(hour(1.0), FIRST)
+    _, far = apart(hour(0.5), FIRST)
+
+    assert near < far
+
+
+def test_few_minutes_say_nothing() -> None:
+    assert not is_line(hour(minutes=30)) and is_line(FIRST)
+    assert apart(hour(minutes=5), FIRST) == (0, 0)
+    assert apart(FIRST, hour(minutes=30)) == (0, 0)
+
+
+def test_the_bound_takes_in_both_witnesses_on_one_side() -> None:
+    drifted = hour(1.0, -0.02)
+    whole = 100 * HOUR_MS
+    account = Account(
+        0, HOUR_MS, 1, 360, whole, whole, whole, SERVERS_WS * 60, 0, 0, 0,
+        Metered(round(drifted.meter * 1.25), HOUR_MS), Metered(round(drifted.meter), HOUR_MS),
+        Metered(), Metered(), drifted,
+    )  # fmt: skip
+
+    doubted = roll_up("lanzhou", account, POLICY, FIRST).pue
+    trusted = roll_up("lanzhou", account, POLICY).pue
+
+    assert doubted is not None and trusted is not None
+    assert doubted.low_milli == pytest.approx(trusted.low_milli * 0.98, abs=3)
+    assert (doubted.value_milli, doubted.high_milli) == (trusted.value_milli, trusted.high_milli)
