@@ -24,18 +24,21 @@ HALF = 500_000
 
 async def test_minutes_in_memory_survive_a_kill(world) -> None:
     await world.publish_site()
-    first = await world.start("first")
+    first = await world.start("killed before anything was kept")
     maker = world.maker()
     start_ms = (maker.now_ms // MINUTE_MS - 20) * MINUTE_MS
     moments = range(start_ms + SPACING_MS, start_ms + (MINUTES + 2) * MINUTE_MS, SPACING_MS)
     frames = [maker.frame(observed_at_ms=at_ms) for at_ms in moments]
 
     session = await world.open(maker)
-    await session.push(*frames[:11])
+    await session.push(*frames[:2])
+    await kill(first)
+    second = await world.start("killed between two minutes")
+    session = await world.open(maker)
+    await session.push(*frames[2:11])
     await until_half_of(world, start_ms, 2)
-    first.child.signal(signal.SIGKILL)
-    await first.child.wait()
-    await world.start("second")
+    await kill(second)
+    await world.start("third")
     session = await world.open(maker)
     await session.push(*frames[11:])
 
@@ -44,6 +47,11 @@ async def test_minutes_in_memory_survive_a_kill(world) -> None:
     assert set(whole.mean) == {250.0}
     assert set(whole.servers) == {40}
     assert world.site in await watched(world)
+
+
+async def kill(service) -> None:
+    service.child.signal(signal.SIGKILL)
+    await service.child.wait()
 
 
 async def ask(world, start_ms: int, minutes: int) -> series_pb2.Series:

@@ -92,7 +92,7 @@ class Telemetry:
         self.store = PostgresSeries(self.pool, SeriesDays(self.pool, self.clock, KEPT_DAYS))
         self.series = Series(self.store, self.known, self.clock)
         await self.series.remember()
-        self.read = self.series.mark_of(PARTITION) or 0
+        self.read = self.series.mark_of(PARTITION)
         await self.catch_up()
 
     async def catch_up(self) -> None:

@@ -57,9 +57,9 @@ class Series:
         """Take up what earlier runs kept."""
         self._next, self._kept = await self._store.load()
 
-    def mark_of(self, partition: int) -> int | None:
-        """From where a partition must be read again; None where nothing was ever kept of it."""
-        return self._marks().get(partition)
+    def mark_of(self, partition: int) -> int:
+        """From where a partition must be read again."""
+        return self._marks().get(partition, 0)
 
     async def hear(self, partition: int, offset: int, frame: Frame) -> None:
         """Take in the next frame of a partition; waits where memory is full."""

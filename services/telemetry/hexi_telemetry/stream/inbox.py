@@ -69,8 +69,7 @@ class Inbox:
 
     def needed_from(self, partition: int, mark: int) -> int:
         """From where the frame log must be read, the windows having all below `mark`."""
-        series = self._series.mark_of(partition)
-        return mark if series is None else min(mark, series)
+        return min(mark, self._series.mark_of(partition))
 
     async def handle(self, records: list[Record]) -> None:
         """A batch of one topic; each partition's records are in order."""
