@@ -36,9 +36,7 @@ async def run() -> None:
 
 async def tick(streams: list[Push]) -> None:
     """At the next whole period every site says all it knows, spread over half the period."""
-    now_ms = CLOCK.now_ms()
-    at_ms = now_ms - now_ms % PERIOD_MS + PERIOD_MS
-    await CLOCK.sleep((at_ms - now_ms) / 1_000)
+    at_ms = await next_tick()
 
     async def say(stream: Push, place: int) -> None:
         await CLOCK.sleep(place * PERIOD_MS / 2_000 / len(streams))
@@ -46,6 +44,14 @@ async def tick(streams: list[Push]) -> None:
         await stream.decided(stream.site.sequence)
 
     await asyncio.gather(*(say(stream, place) for place, stream in enumerate(streams)))
+
+
+async def next_tick() -> int:
+    """Wait for the next whole period; when it is."""
+    now_ms = CLOCK.now_ms()
+    at_ms = now_ms - now_ms % PERIOD_MS + PERIOD_MS
+    await CLOCK.sleep((at_ms - now_ms) / 1_000)
+    return at_ms
 
 
 async def tell(world: Pushing, busy_s: float) -> None:

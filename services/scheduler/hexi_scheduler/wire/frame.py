@@ -10,6 +10,7 @@ from hexi_kit.errors import Poison
 from hexi_scheduler.domain.place.conditions import Flags, Readings, Values
 
 COUNT_MAX = 1_000_000
+JUDGED_BY = (telemetry_pb2.METRIC_INLET_TEMPERATURE_C, telemetry_pb2.METRIC_POWER_W)
 
 
 def readings(frame: telemetry_pb2.Frame) -> Readings:
@@ -23,6 +24,8 @@ def readings(frame: telemetry_pb2.Frame) -> Readings:
         raise Poison(f"frame of {frame.site_id}: {count} servers are too many")
     columns: dict[int, Values] = {}
     for column in frame.columns:
+        if column.metric not in JUDGED_BY:
+            continue
         head = column.encoding, column.scale, column.offset, column.values_bytes
         try:
             columns[column.metric] = unpack(Packed(column.values, *head), count)
