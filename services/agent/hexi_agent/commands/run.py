@@ -11,9 +11,10 @@ from hexi_kit.ids import derive, seeded
 from hexi_kit.process import prepare
 from hexi_kit.settings import load
 
+from hexi_agent.around import Surroundings
 from hexi_agent.config import AgentConfig, read_config
 from hexi_agent.settings import AgentSettings
-from hexi_agent.site import SiteAgent, Surroundings
+from hexi_agent.site import SiteAgent
 
 
 def run(chosen: argparse.Namespace) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import zlib
 
-import cramjam
-
 # zlib reads both its own format and gzip's with this added to the window.
 _EITHER = 32
 # Each member costs a copy of what is left: few are honest.
@@ -64,6 +62,9 @@ def _gunzip(body: bytes, bytes_max: int) -> bytes:
 
 def _unsnap(body: bytes, bytes_max: int) -> bytes:
     """A snappy block tells its size before it is unpacked, and is checked against it."""
+    # Only who sends snappy pays for it.
+    import cramjam
+
     try:
         if cramjam.snappy.decompress_raw_len(body) > bytes_max:
             raise TooLargeError(f"expected at most {bytes_max} bytes unpacked")
