@@ -22,7 +22,7 @@ from hexi_agent.executors.host import HostExecutor
 from hexi_agent.measure.benchmark import measure
 from hexi_agent.measure.job import PROGRAM, Benchmark, BenchmarkNeeds
 from hexi_agent.measure.options import MeasureConfig
-from hexi_agent.measure.power import PowerMemory
+from hexi_agent.measure.power import READINGS_MAX, PowerMemory
 from hexi_agent.measure.result import PRECISIONS, BenchmarkResult
 from hexi_agent.sources import Sample
 from hexi_kit.clock import SystemClock
@@ -40,7 +40,8 @@ A100 = {
     ],
 }
 CONFIG = {
-    "seconds": 0.01,
+    "seconds": 0.05,
+    "size": 256,
     "commands": {"A100": [sys.executable, "-c", f"print('hello'); print({json.dumps(A100)!r})"]},
     "nominal_mops": {"A100": {"fp64": 9_700, "fp16": 312_000}},
 }
@@ -132,10 +133,14 @@ def test_readings_count_that_lie_wholly_inside() -> None:
 
 
 async def run_one(
-    tmp_path: Path, told: Telemetry, placed: object, is_told: bool = False
+    tmp_path: Path,
+    told: Telemetry,
+    placed: object,
+    is_told: bool = False,
+    power: PowerMemory | None = None,
 ) -> place_pb2.RunReport:
     """Until the run has ended; what was told of it is in `told`."""
-    offered, reports = benchmark(told), asyncio.Queue()
+    offered, reports = benchmark(told, power), asyncio.Queue()
     clock = ManualClock()
     programs = {PROGRAM: offered}
     executor = HostExecutor(tmp_path, clock, SystemClock(), reports.put_nowait, programs)
@@ -173,6 +178,29 @@ async def test_a_placed_benchmark_is_run_and_told(tmp_path: Path) -> None:
     fp16 = found[measure_pb2.PRECISION_FP16]
     assert (fp16.measured_mops, fp16.nominal_mops) == (0, 312_000)
     assert fp16.not_measured
+
+
+async def test_our_own_is_run_and_told_with_its_power(tmp_path: Path) -> None:
+    # What will be read in the next seconds: the run falls into them.
+    told, ahead = Telemetry(), ManualClock(SystemClock().now_ms())
+    memory = PowerMemory(HOST, ahead)
+    placed = order(PROGRAM)
+    placed.workload.spec.resources.memory_mib = 4_096
+    columns = {telemetry_pb2.METRIC_POWER_W: np.array([250.0], "<f4")}
+
+    for _ in range(READINGS_MAX):
+        ahead.advance(20)
+        memory.hear([Sample(HOST, 1, columns)])
+
+    report = await run_one(tmp_path, told, placed, is_told=True, power=memory)
+
+    assert report.exit_code == 0, report.output.decode()
+    vector = told.heard.get_nowait().vector
+    found = {one.precision: one for one in vector.throughputs}
+    assert (vector.subject, vector.server) == ("cpu", HOST)
+    assert found[measure_pb2.PRECISION_FP64].measured_mops > 0
+    assert found[measure_pb2.PRECISION_FP64].power_mw == 250_000
+    assert found[measure_pb2.PRECISION_INT8].power_mw == 0
 
 
 async def test_who_prints_the_same_is_not_believed(tmp_path: Path) -> None:

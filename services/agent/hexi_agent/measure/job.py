@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 from hexi.telemetry.v1 import measure_pb2
@@ -26,6 +27,13 @@ PROGRAM = "hexi-measure"
 CPU = "cpu"
 WAITING_MAX = 64
 MILLI = 1_000
+
+# A run inherits nothing of us, and an agent that is one file has its packages where nobody looks.
+SITE = str(Path(__file__).resolve().parents[2])
+BEGIN = (
+    f"import runpy, sys; sys.path.insert(0, {SITE!r}); "
+    "runpy.run_module('hexi_agent.measure', run_name='__main__')"
+)
 
 Report = Callable[[pb.ReportComputeRequest], Awaitable[pb.ReportComputeResponse]]
 
@@ -63,9 +71,9 @@ class Benchmark:
         if subject != CPU:
             raise _refused("command.argv[1]", f"expected a subject of this site, was {subject!r}")
         threads = max(1, asked.cpu_milli // MILLI)
-        seconds = str(self._config.seconds)
-        own = ["-m", "hexi_agent.measure", "--seconds", seconds, "--threads", str(threads)]
-        return [sys.executable, *own]
+        own = {"seconds": self._config.seconds, "size": self._config.size, "threads": threads}
+        options = [text for name, value in own.items() for text in (f"--{name}", str(value))]
+        return [sys.executable, "-c", BEGIN, *options]
 
     def ended(self, placement_id: str, server: int, output: bytes) -> None:
         """Its run is over."""

@@ -18,6 +18,8 @@ class MeasureConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seconds: float = Field(default=20.0, gt=0, le=600)
+    # Of the matrices; the product of small ones measures their handling.
+    size: int = Field(default=2_048, ge=16, le=32_768)
     commands: dict[Subject, tuple[str, ...]] = Field(default_factory=dict)
     # What vendors say, in millions of operations per second, by subject and precision.
     nominal_mops: dict[Subject, dict[PrecisionName, Mops]] = Field(default_factory=dict)
