@@ -66,10 +66,19 @@ class Shares:
 
     def _count(self) -> None:
         for site_id, workloads in self._fresh.items():
-            took = [(w.tenant_id, use_of(w.demand)) for w in workloads]
+            took = _by_tenant(workloads)
             _add(self.given, took, 1)
             _add(self._given_at.setdefault(site_id, {}), took, 1)
         self._fresh.clear()
+
+
+def _by_tenant(workloads: Iterable[Workload]) -> list[tuple[str, Use]]:
+    sums: dict[str, list[int]] = {}
+    for workload in workloads:
+        known = sums.setdefault(workload.tenant_id, [0, 0, 0])
+        for place, amount in enumerate(workload.demand.sums):
+            known[place] += amount
+    return [(tenant_id, Use(*amounts)) for tenant_id, amounts in sums.items()]
 
 
 def _add(sums: dict[str, Use], uses: Iterable[TenantUse | tuple[str, Use]], sign: int) -> None:
