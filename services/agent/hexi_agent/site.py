@@ -32,7 +32,6 @@ from hexi_agent.sampler import Beat, Sampler
 from hexi_agent.sender import Needs, Sender
 from hexi_agent.sources import Source
 from hexi_agent.sources.fleet import FleetSource
-from hexi_agent.sources.host import HostSource
 from hexi_agent.sources.replay import ReplaySource
 from hexi_agent.spool import SpoolLimits
 from hexi_agent.spool.line import Line
@@ -152,6 +151,8 @@ class SiteAgent:
         elif self._physics is not None:
             sources.append(FleetSource(self._physics, self._servers, host))
         if host >= 0:
+            from hexi_agent.sources.host import HostSource
+
             sources.append(HostSource(host))
         return [RememberedSource(source, self._power) for source in sources]
 
