@@ -6,6 +6,8 @@ Method: single situations with times on paper; and any history, rebuilt from its
 from __future__ import annotations
 
 from hexi.inventory.v1 import inventory_pb2
+from hexi.scheduler.v1 import place_pb2
+from hexi.telemetry.v1 import measure_pb2
 from hexi_scheduler.domain.latency import (
     LatencyMeasured,
     LatencyRules,
@@ -23,7 +25,9 @@ from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.workload import Constraints, Demand, Resources
 from hexi_scheduler.settings import fair_rules
 from hexi_scheduler.wire.facts import server_set, site_facts
+from hexi_scheduler.wire.latency import said_by_measures
 from hexi_scheduler.wire.offer import offer, site_state
+from hexi_scheduler.wire.place_commands import command
 from hexi_scheduler.wire.place_journal import entries, entry
 from hexi_scheduler.wire.workload import WorkloadReader
 from hypothesis import given
@@ -96,6 +100,20 @@ def test_what_is_measured_takes_the_place_of_what_is_registered() -> None:
     assert "latency" in objections(desk.offer(), near("east", 20_000))
 
 
+def test_what_telemetry_publishes_reaches_the_filter_as_a_command() -> None:
+    desk = Desk()
+    way = measure_pb2.RegionLatency(region="east", one_way_us=23_000, measured_at_ms=NOW_MS)
+    published = measure_pb2.SiteMeasured(site_id="s", revision=1, latencies=[way])
+
+    said = said_by_measures(published, NOW_MS)
+    logged = place_pb2.SiteCommand.FromString(said.SerializeToString())
+    desk.tell(command(logged, WorkloadReader()))
+
+    assert logged.site_id == "s"
+    assert objections(desk.offer(), near("east", 22_999)) == ["latency"]
+    assert not objections(desk.offer(), near("east", 23_000))
+
+
 def test_a_region_nobody_registered_can_be_measured() -> None:
     desk = Desk()
     desk.measured(9_000, NOW_MS, "north")
@@ -161,14 +179,14 @@ commands = st.one_of(
 def test_any_history_is_near_the_newest_and_rebuilds(told: list[PlaceCommand]) -> None:
     desk, newest = Desk(), {}
     for index, said in enumerate(told):
-        command = said
+        told_now = said
         if isinstance(said, MeasureLatency):
             # No two windows of a site end at the same moment.
             shifted = (r._replace(measured_at_ms=r.measured_at_ms + index) for r in said.regions)
-            command = MeasureLatency(tuple(shifted))
-            for one in command.regions:
+            told_now = MeasureLatency(tuple(shifted))
+            for one in told_now.regions:
                 newest[one.region] = max(one, newest.get(one.region, one), key=lambda r: r[2])
-        desk.tell(command)
+        desk.tell(told_now)
 
     for region in desk.offer().standing.latency_measured:
         assert abs(desk.latencies()[region] - newest[region].one_way_us) <= TOLD_US

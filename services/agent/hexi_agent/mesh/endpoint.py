@@ -24,6 +24,7 @@ class Peer:
         """Raises ValueError when the key is none."""
         self.site_id, self.tag = site_id, tag_of(public_key)
         self.key = own.shared_with(public_key)
+        self.named = ""  # as telemetry tells it
         self.address: Address | None = None
         self.window = MeshWindow(LOST_AFTER_S)
         self.asked = 0

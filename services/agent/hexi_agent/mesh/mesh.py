@@ -24,6 +24,7 @@ WINDOW_PROBES_MIN = 20
 # A peer that answered nothing in a whole window is asked this much less often.
 UNANSWERED_EVERY = 10
 IDLE_S = 1.0
+RESOLVE_TIMEOUT_S = 2.0
 
 Report = Callable[[pb.ReportMeshRequest], Awaitable[pb.ReportMeshResponse]]
 
@@ -138,19 +139,21 @@ class Mesh:
         known, peers = self._endpoint.peers, dict[bytes, Peer]()
         for one in told:
             tag = tag_of(one.public_key)
-            try:
-                peer = known.get(tag) or Peer(one.site_id, one.public_key, self._key)
-                peer.address = await self._resolve(one.address)
-            except (ValueError, OSError) as error:
-                get_logger().warning("mesh.peer_left_out", site=one.site_id, reason=str(error))
-                continue
+            peer = known.get(tag)
+            if peer is None or peer.named != one.address:
+                try:
+                    peer = Peer(one.site_id, one.public_key, self._key)
+                    peer.named, peer.address = one.address, await self._resolve(one.address)
+                except (ValueError, OSError) as error:
+                    get_logger().warning("mesh.peer_left_out", site=one.site_id, reason=str(error))
+                    continue
             peers[tag] = peer
         self._endpoint.know(peers)
 
     async def _resolve(self, address: str) -> Address:
         host, _, port = address.rpartition(":")
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(
-            host.strip("[]"), int(port), family=self._family, type=socket.SOCK_DGRAM
-        )
+        kind = {"family": self._family, "type": socket.SOCK_DGRAM}
+        async with asyncio.timeout(RESOLVE_TIMEOUT_S):
+            found = await loop.getaddrinfo(host.strip("[]"), int(port), **kind)
         return found[0][4]
