@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -136,8 +138,12 @@ class EmbeddedKafka:
         return [str(java()), *flags, logging, "-cp", jars]
 
     def _keep_start_cache(self, fresh: Path) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            fresh.replace(start_cache(classpath()))
+        kept = start_cache(classpath())
+        # The state may lie on another disk, where nothing can be renamed to the cache.
+        whole = kept.with_name(f"{kept.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):
+            shutil.copyfile(fresh, whole)
+            whole.replace(kept)
 
     def identity(self, name: str) -> Identity:
         """The certificate of a service that this broker trusts."""
