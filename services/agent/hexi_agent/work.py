@@ -51,9 +51,8 @@ class SiteWork:
 
     def _add_benchmark(self, stub: Any) -> dict[str, NamedProgram]:
         config, told, backoff = self._config, self._needs, self._parts.backoff(30.0)
-        needs = BenchmarkNeeds(
-            config.site_id, told.revision, stub.ReportCompute, told.power, backoff
-        )
+        reported = (told.revision, stub.ReportCompute, told.power, backoff)
+        needs = BenchmarkNeeds(config.site_id, told.server_set, *reported)
         benchmark = Benchmark(needs, config.measure)
         self._parts.run("benchmark results", benchmark.run)
         return {PROGRAM: benchmark}

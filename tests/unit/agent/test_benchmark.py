@@ -14,6 +14,7 @@ import grpc
 import numpy as np
 import pytest
 from google.protobuf.json_format import ParseDict
+from hexi.inventory.v1 import inventory_pb2
 from hexi.scheduler.v1 import place_pb2, scheduler_service_pb2
 from hexi.telemetry.v1 import measure_pb2, telemetry_pb2
 from hexi.telemetry.v1 import measure_service_pb2 as pb
@@ -54,6 +55,7 @@ class Telemetry:
         self.away, self.code = away, code
         self.heard: asyncio.Queue[pb.ReportComputeRequest] = asyncio.Queue()
         self.asked = 0
+        self.has_accelerators = False
 
     async def report(self, request: pb.ReportComputeRequest) -> pb.ReportComputeResponse:
         self.asked += 1
@@ -67,7 +69,12 @@ class Telemetry:
 def benchmark(told: Telemetry, power: PowerMemory | None = None) -> Benchmark:
     memory = power or PowerMemory(HOST, ManualClock())
     backoff = Backoff(SystemClock(), seeded(1), 0.001, 0.01)
-    needs = BenchmarkNeeds("lanzhou", lambda: 4, told.report, memory, backoff)
+    servers = inventory_pb2.ServerSet(
+        accelerator_models=["A100", "T4"],
+        accelerator_index=[0, 2, 1, 2] if told.has_accelerators else [],
+        accelerators=[0, 4, 8, 4],
+    )
+    needs = BenchmarkNeeds("lanzhou", servers, lambda: 4, told.report, memory, backoff)
     return Benchmark(needs, MeasureConfig.model_validate(CONFIG))
 
 
@@ -115,6 +122,22 @@ def test_what_is_run_only_the_agent_knows() -> None:
     ):
         with pytest.raises(InvalidArgument, match="command"):
             offered.argv(wrong)
+
+
+async def test_what_nobody_can_measure_is_named(tmp_path: Path) -> None:
+    told = Telemetry()
+    told.has_accelerators = True
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(benchmark(told).run())
+        request = await told.heard.get()
+        task.cancel()
+
+    assert told.heard.empty()
+    vector = request.vector
+    assert (vector.subject, vector.server, vector.devices) == ("T4", 1, 4)
+    assert {one.precision for one in vector.throughputs} == set(range(1, 7))
+    assert all(one.not_measured and not one.measured_mops for one in vector.throughputs)
 
 
 def test_readings_count_that_lie_wholly_inside() -> None:

@@ -210,6 +210,10 @@ class Board:
         peers = [peer for name, peer in self.members.items() if name != me]
         return pb.ReportMeshResponse(peers=peers)
 
+    def forget(self, site: str) -> None:
+        del self.members[site]
+        self.windows = {ends: w for ends, w in self.windows.items() if site not in ends}
+
     async def until(self, *pairs: tuple[str, str]) -> None:
         def is_there() -> bool:
             return all(p in self.windows and self.windows[p].samples for p in pairs)
@@ -266,6 +270,15 @@ async def test_a_telemetry_that_is_away_is_asked_again() -> None:
         await board.until(("lanzhou", "qingyang"), ("qingyang", "lanzhou"))
 
     assert not board.away
+
+
+async def test_a_site_that_comes_back_with_a_new_key_is_measured_again() -> None:
+    board = Board()
+    async with site(board, "lanzhou"):
+        for _ in range(2):
+            async with site(board, "qingyang"):
+                await board.until(("lanzhou", "qingyang"), ("qingyang", "lanzhou"))
+            board.forget("qingyang")
 
 
 async def test_a_long_way_is_measured_as_long() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+from hexi.inventory.v1 import inventory_pb2
 from hexi.telemetry.v1 import measure_pb2
 from hexi.telemetry.v1 import measure_service_pb2 as pb
 from hexi_kit.errors import HexiError, InvalidArgument, Unavailable, Violation
@@ -20,11 +22,13 @@ from hexi_agent.backoff import Backoff
 from hexi_agent.executors import Order
 from hexi_agent.measure.options import MeasureConfig
 from hexi_agent.measure.power import PowerMemory
-from hexi_agent.measure.result import BenchmarkResult, Figure
+from hexi_agent.measure.result import PRECISIONS, BenchmarkResult, Figure
 
 # What a workload says to run it; what is really run only the agent knows.
 PROGRAM = "hexi-measure"
 CPU = "cpu"
+# Of accelerators that nobody can measure here: they are named all the same.
+NOT_RUN, NO_COMMAND = "none", "no command of this site measures it"
 WAITING_MAX = 64
 MILLI = 1_000
 
@@ -40,9 +44,10 @@ Report = Callable[[pb.ReportComputeRequest], Awaitable[pb.ReportComputeResponse]
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkNeeds:
-    """Whose machine, which of its servers, and who is told."""
+    """Whose machines, what is in them, and who is told."""
 
     site_id: str
+    server_set: inventory_pb2.ServerSet
     revision: Callable[[], int]
     report: Report
     power: PowerMemory
@@ -55,6 +60,14 @@ class Benchmark:
     def __init__(self, needs: BenchmarkNeeds, config: MeasureConfig) -> None:
         self._needs, self._config = needs, config
         self._waiting: asyncio.Queue[pb.ReportComputeRequest] = asyncio.Queue(WAITING_MAX)
+        for model, server, devices in _accelerators(needs.server_set):
+            if model in config.commands:
+                continue
+            nothing = tuple(Figure(precision=name, not_measured=NO_COMMAND) for name in PRECISIONS)
+            # A name that is none, or more devices than there can be, the inventory refuses too.
+            with suppress(ValidationError):
+                result = BenchmarkResult(subject=model, devices=devices, figures=nothing)
+                self._tell(NOT_RUN, server, result)
 
     def argv(self, order: Order) -> list[str]:
         """The program and its arguments.
@@ -84,6 +97,9 @@ class Benchmark:
             problem = f"{error.error_count()} violations"
             get_logger().warning("measure.unreadable", placement_id=placement_id, reason=problem)
             return
+        self._tell(placement_id, server, result)
+
+    def _tell(self, placement_id: str, server: int, result: BenchmarkResult) -> None:
         vector = self._vector(placement_id, server, result)
         request = pb.ReportComputeRequest(site_id=self._needs.site_id, vector=vector)
         try:
@@ -146,6 +162,15 @@ class Benchmark:
             not_measured="" if one.measured_mops else one.not_measured or "no figure",
             power_mw=self._needs.power.mean_mw(one.from_ms, one.to_ms) if one.to_ms else 0,
         )
+
+
+def _accelerators(server_set: inventory_pb2.ServerSet) -> Iterator[tuple[str, int, int]]:
+    """Each model with the first server that has it, and how many."""
+    index, counts = list(server_set.accelerator_index), list(server_set.accelerators)
+    for number, model in enumerate(server_set.accelerator_models, 1):
+        if number in index[: len(counts)]:
+            server = index.index(number)
+            yield model, server, max(1, counts[server])
 
 
 def _refused(field: str, reason: str) -> InvalidArgument:
