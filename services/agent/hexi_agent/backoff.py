@@ -8,6 +8,8 @@ from hexi_kit.clock import Clock
 from hexi_kit.errors import HexiError, ResourceExhausted, Unavailable
 
 MILLI = 1_000
+# Whoever asks for more is mistaken: a day's frames would be lost over it.
+ASKED_MOST_S = 300.0
 
 
 class Backoff:
@@ -25,7 +27,7 @@ class Backoff:
         """At least as long as the other side asked for."""
         wait_s = self._next_s * self._dice.uniform(0.5, 1.0)
         if isinstance(error, ResourceExhausted):
-            wait_s = max(wait_s, min(self._most_s, error.retry_after_ms / MILLI))
+            wait_s = max(wait_s, min(ASKED_MOST_S, error.retry_after_ms / MILLI))
         self._next_s = min(self._most_s, self._next_s * 2)
         await self._clock.sleep(wait_s)
 

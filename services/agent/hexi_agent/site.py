@@ -102,7 +102,7 @@ class SiteAgent:
 
     def _line(self) -> Line:
         config = self._config
-        limits = SpoolLimits(bytes_max=config.spool_bytes_max)
+        limits = SpoolLimits.of(config.spool_bytes_max)
         agent = (config.site_id, config.agent_id)
         line = Line(config.state_dir, agent, self._parts.clock.now_ms(), limits, self._keys)
 

@@ -89,6 +89,37 @@ def test_a_crash_at_any_byte(steps: list[Operation], where: float) -> None:
         shutil.rmtree(folder)
 
 
+TIGHT = SpoolLimits(bytes_max=3_000, segment_bytes=700)
+
+
+@settings(max_examples=100, deadline=None)
+@given(operations)
+def test_a_spool_keeps_its_bound_and_the_newest(steps: list[Operation]) -> None:
+    """A model of what is kept: of the numbers above the last decided, a tail without holes."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, acked, last = Path(name), 0, 0
+        spool = Spool(folder, TIGHT)
+        for step, size in steps:
+            if step == "append":
+                last += 1
+                spool.append(Mark(last, last, 0, 0, b"d" * 32), bytes(size))
+            elif step == "ack":
+                acked = max(acked, min(spool.acked + size, last))
+                spool.ack(acked)
+            else:
+                spool.close()
+                spool = Spool(folder, TIGHT)
+            kept = [one.sequence for one in spool.read(spool.acked, 1_000)]
+            assert kept == list(range(spool.acked + 1, last + 1))
+            # What was neither decided nor kept was dropped, and is skipped: a gap that is told.
+            assert spool.acked >= acked
+            assert spool.size_bytes == sum(one.stat().st_size for one in folder.glob("*.seg"))
+            # Words of what was decided are small, and may pass the bound until the next frame.
+            assert spool.size_bytes <= TIGHT.bytes_max + 5 * 32
+            assert step != "append" or spool.size_bytes <= TIGHT.bytes_max
+        spool.close()
+
+
 def _head_bytes(path: Path) -> int:
     data = path.read_bytes()
     for end in range(len(data) + 1):

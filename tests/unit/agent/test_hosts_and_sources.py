@@ -12,6 +12,7 @@ from hexi_agent.config import AgentConfig
 from hexi_agent.gather import KeptSource, make_board
 from hexi_agent.hosts import Host, parse_hosts, read_hosts, server_set_of_hosts, write_hosts
 from hexi_agent.sources.raw import Take
+from hexi_agent.sources.registry import OPTIONS, read_source
 from hexi_kit.errors import InvalidArgument
 from hexi_kit.testing.clock import ManualClock
 from hypothesis import given, settings
@@ -141,3 +142,24 @@ def test_what_is_fresh_follows_how_often_a_source_looks() -> None:
     assert board.wants("node_cpu_seconds_total", (("cpu", "0"), ("mode", "idle")))
     assert not board.wants("node_cpu_seconds_total", (("cpu", "0"), ("mode", "user")))
     assert not board.wants("node_load1", ())
+
+
+@pytest.mark.parametrize("kind", sorted(OPTIONS))
+def test_every_kind_checks_its_options_by_name(kind: str) -> None:
+    with pytest.raises(InvalidArgument, match=rf"{kind}\.colour"):
+        read_source({"kind": kind, "colour": "red"})
+
+
+GOOD = {
+    "redfish": {"targets": [{"url": "https://10.0.0.1", "server": "n1"}]},
+    "openmetrics": {"targets": ["http://n1:9100/metrics"]},
+    "otlp": {"grpc": {"listen": "127.0.0.1:4317"}},
+    "remote_write": {"http": {"listen": "127.0.0.1:9091"}},
+}
+
+
+@pytest.mark.parametrize("kind", sorted(GOOD))
+def test_a_kind_makes_its_source(kind: str) -> None:
+    source = read_source({"kind": kind, **GOOD[kind]}).make(ManualClock())
+
+    assert source.name == kind

@@ -28,6 +28,11 @@ class SpoolLimits:
     bytes_max: int = 64 * 1024 * 1024
     segment_bytes: int = 1024 * 1024
 
+    @classmethod
+    def of(cls, bytes_max: int) -> SpoolLimits:
+        """A segment is what is dropped at once: of a small spool no more than an eighth."""
+        return cls(bytes_max, min(1024 * 1024, bytes_max // 8))
+
 
 class Stored(NamedTuple):
     """A frame as it was appended."""
