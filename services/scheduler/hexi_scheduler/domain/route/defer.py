@@ -63,19 +63,32 @@ def _better_hour(board: Board, workload: Workload, at_ms: int, earliest_ms: int)
     """Where a start at the top of a later hour is worth the wait."""
     latest_ms = latest_start_ms(workload, board)
     # A lease has its own hours.
-    movable = latest_ms > earliest_ms and not workload.demand.lease_id
-    starts = board.starts(workload, at_ms) if movable else ()
-    if not starts:
+    if latest_ms <= earliest_ms or workload.demand.lease_id:
         return None
     first_ms = hour_start_ms(earliest_ms)
     ahead = (first_ms - hour_start_ms(at_ms)) // HOUR_MS
     # After a day the forecast repeats itself.
     waits = min(HOURS, (latest_ms - first_ms) // HOUR_MS + 1)
+    known = board.ranking(workload, at_ms).best_starts
+    found = known.get((ahead, waits))
+    if found is None:
+        found = known[ahead, waits] = _best_of(board, workload, at_ms, ahead, waits)
+    wait, saving, key = found
+    if not wait:
+        return None
+    unit_slots = workload.demand.units * stay_of(workload, board.policy, at_ms).slots
+    return Deferral(first_ms + wait * HOUR_MS, board.site_of(key), saving * unit_slots)
+
+
+def _best_of(
+    board: Board, workload: Workload, at_ms: int, ahead: int, waits: int
+) -> tuple[int, int, int]:
+    """Equal demands of one hour share it; no wait where none is worth it, or nothing fits."""
+    starts = board.starts(workload, at_ms)
+    if not starts:
+        return 0, 0, 0
     keys = [starts[(ahead + wait) % HOURS] for wait in range(waits)]
     first = board.terms(keys[0], workload, at_ms + ahead * HOUR_MS)
     saving_min = (first.energy + first.carbon) * board.policy.defer_saving_ppm_min // PPM
     wait, saving = best_start([key >> RANK_BITS for key in keys], saving_min)
-    if not wait:
-        return None
-    unit_slots = workload.demand.units * stay_of(workload, board.policy, at_ms).slots
-    return Deferral(first_ms + wait * HOUR_MS, board.site_of(keys[wait]), saving * unit_slots)
+    return wait, saving, keys[wait]

@@ -24,6 +24,7 @@ class Ranking:
     """
 
     __slots__ = (
+        "best_starts",
         "beyond",
         "choices",
         "demand",
@@ -38,6 +39,8 @@ class Ranking:
     def __init__(self, demand: Demand, keys: Ints) -> None:
         self.demand, self.keys = demand, keys
         self.starts: tuple[int, ...] = ()
+        # By hours ahead and hours it may wait: the wait, what it saves a unit and slot, the key.
+        self.best_starts: dict[tuple[int, int], tuple[int, int, int]] = {}
         self.scores: dict[int, Score] = {}
         self.reopen(-1, NOTHING)
 
