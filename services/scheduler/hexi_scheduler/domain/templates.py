@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from hexi_scheduler.domain.hours import HOUR_MS, HOURS, day_and_time, hour_of_day, hour_start_ms
+from hexi_scheduler.domain.hours import HOUR_MS, HOURS, day, hour_of_day, hour_start_ms
 
 Window = tuple[int, int]  # hours of the day, from and until
 
@@ -47,7 +47,7 @@ class Templates(NamedTuple):
     dated: tuple[tuple[str, Mapping[int, Template]], ...] = ()
 
     def at(self, number: int, at_ms: int) -> Template | None:
-        today = day_and_time(at_ms)[:10]
+        today = day(at_ms)
         begun = [templates for date, templates in self.dated if date <= today]
         return begun[-1].get(number) if begun else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hexi_scheduler.domain.hours import day_and_time
+from hexi_scheduler.domain.hours import day
 from hexi_scheduler.domain.workload import GENERAL, Workload
 
 
@@ -34,7 +34,7 @@ class RoutePolicy(NamedTuple):
         """The one in force then: a date begins at midnight in Shanghai."""
         if not self.later:
             return self
-        today = day_and_time(at_ms)[:10]
+        today = day(at_ms)
         begun = [policy for policy in self.later if policy.effective_from <= today]
         return begun[-1]._replace(partitions=self.partitions) if begun else self
 
