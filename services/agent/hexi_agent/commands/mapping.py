@@ -20,6 +20,7 @@ from hexi_agent.domain.readings import METRICS
 from hexi_agent.gather import make_board, make_sources
 from hexi_agent.hosts import Host, read_hosts
 from hexi_agent.mapping.board import Board
+from hexi_agent.mapping.meters import FIELDS
 from hexi_agent.sources.raw import RawSource
 
 HOUR_MS = 3_600_000
@@ -74,7 +75,8 @@ def _of_live(chosen: argparse.Namespace, config: AgentConfig, hosts: list[Host])
 def _picture(board: Board, hosts: list[Host], now_ms: int) -> Picture:
     lines = list(board.tally.lines())
     heard, coverage = set[int](), dict[str, int]()
-    for sample in board.read(Meters(), now_ms):
+    samples = board.read(Meters(), now_ms)
+    for sample in samples:
         for metric, values in sample.columns.items():
             found = np.flatnonzero(np.isfinite(values))
             heard.update((found + sample.first_server).tolist())
@@ -95,6 +97,12 @@ def _picture(board: Board, hosts: list[Host], now_ms: int) -> Picture:
             {"metric": name, "servers": count, "of": len(hosts)}
             for name, count in sorted(coverage.items())
         ],
+        "meters": [
+            {"metric": name, "stands at": getattr(sample.meters, field)}
+            for sample in samples
+            for name, field in FIELDS.items()
+            if getattr(sample.meters, field)
+        ],
         "silent": [{"server": h.name} for index, h in enumerate(hosts) if index not in heard],
     }  # fmt: skip
 
@@ -114,6 +122,7 @@ def _show(picture: Picture) -> None:
         ("not mapped", "unmapped", ("source", "reading", "reason", "readings", "example")),
         ("problems", "problems", ("source", "server", "reason", "readings")),
         ("coverage", "coverage", ("metric", "servers", "of")),
+        ("meters", "meters", ("metric", "stands at")),
         ("silent", "silent", ("server",)),
     ):
         rows = picture[key]

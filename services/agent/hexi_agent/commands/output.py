@@ -20,6 +20,8 @@ TITLES = {
     "reading": "读数",
     "readings": "条数",
     "series": "序列",
+    "meters": "计量表",
+    "stands at": "示数",
     "metric": "指标",
     "reason": "原因",
     "example": "示例",
