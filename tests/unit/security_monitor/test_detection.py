@@ -34,6 +34,7 @@ def matched(kind: str, reason: str = "", day: date = TODAY) -> list[str]:
         ("frame.refused", "UNKNOWN_REVISION", []),
         ("identity.refused", "handshake", ["identity-refused"]),
         ("run.tampered", "", ["run-tampered"]),
+        ("meter.implausible", "PUE_BELOW_ONE", ["meter-implausible"]),
         ("something.else", "SIGNATURE", []),
         ("foreign", "", []),
     ],

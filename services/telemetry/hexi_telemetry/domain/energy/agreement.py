@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import NamedTuple
 
 PPM = 1_000_000
@@ -10,7 +9,7 @@ PPM = 1_000_000
 MINUTES_MIN = 45
 # What does not go with the servers (network, storage, losses of an idle grid), of IT energy.
 FIXED, FIXED_SPREAD = 0.03, 0.03
-SIGMAS = 3.0
+NOISE_MIN = 1e-4
 
 
 class Pairs(NamedTuple):
@@ -40,25 +39,20 @@ def is_line(first: Pairs) -> bool:
     return first.minutes >= MINUTES_MIN and first.servers > 0 and first.meter > 0
 
 
-def apart(now: Pairs, first: Pairs) -> tuple[int, int]:
-    """Millionths by which the meter says less than the servers and the line of the `first` let
-    expect, negative for more; and how much of that is noise.
-    """
-    if not is_line(first) or now.minutes < MINUTES_MIN / 4:
-        return 0, 0
-    minutes, servers, meter = first.minutes, first.servers / first.minutes, first.meter
-    meter /= minutes
+def apart(now: Pairs, first: Pairs) -> int:
+    """Millionths by which the meter says less than servers and line let expect; below 0: more."""
+    if not is_line(first) or now.minutes < MINUTES_MIN / 4 or not now.meter:
+        return 0
+    minutes = first.minutes
+    servers, meter = first.servers / minutes, first.meter / minutes
     across = max(first.servers2 - minutes * servers * servers, 0.0)
     along = first.both - minutes * servers * meter
-    usual = meter / servers
     slope = along / across if across > 0 else 0.0
     rest = first.meter2 - minutes * meter * meter - slope * along
-    noise2 = max(rest / (minutes - 2), (1e-4 * meter) ** 2)
+    noise2 = max(rest / (minutes - 2), (NOISE_MIN * meter) ** 2)
     # What is known of any site counts until the hour's own load has moved enough to know better.
+    usual = meter / servers
     known, said = 1 / (FIXED_SPREAD * usual) ** 2, across / noise2
     slope = ((1 - FIXED) * usual * known + slope * said) / (known + said)
-    away = now.servers / now.minutes - servers
-    expected = meter + slope * away
-    unsure = sqrt(noise2 / minutes + noise2 / now.minutes + away * away / (known + said))
-    found = now.meter / now.minutes
-    return round(PPM * (expected / found - 1)), round(PPM * SIGMAS * unsure / found)
+    expected = meter + slope * (now.servers / now.minutes - servers)
+    return round(PPM * (expected * now.minutes / now.meter - 1))

@@ -43,13 +43,6 @@ def by_servers(account: Account, policy: EnergyPolicy) -> Bounded:
     return _widened(value, slack, policy.server_sensors_ppm)
 
 
-def noise_of(account: Account) -> int:
-    """How far servers and IT meter may be apart by what was not read, in millionths."""
-    server_ws = account.server_slack_ws + isqrt(account.server_spread_ws2)
-    meter_ws = account.it.open_slack + account.it.close_slack
-    return _share(server_ws, account.server_ws) + _share(meter_ws, account.it.counted)
-
-
 def ratio(over: Bounded, under: Bounded, scale: int) -> Bounded:
     """over ÷ under, times `scale`: outward at both ends."""
     return Bounded(
@@ -63,10 +56,6 @@ def _widened(value: int, slack: int, class_ppm: int) -> Bounded:
     """A meter that says v counted v ÷ (1 ± class)."""
     low = max(0, value - slack) * PPM // (PPM + class_ppm)
     return Bounded(low, value, -(-(value + slack) * PPM // (PPM - class_ppm)))
-
-
-def _share(part: int, whole: int) -> int:
-    return part * PPM // max(1, whole)
 
 
 def _part(value: int, ppm: int) -> int:

@@ -20,7 +20,6 @@ class EnergyPolicy:
     unmetered_ppm: int
     unheard_ppm: int
     known_min_ppm: int
-    agreement_ppm: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hexi_telemetry.domain.energy.account import Account
 from hexi_telemetry.domain.energy.agreement import Pairs, apart
-from hexi_telemetry.domain.energy.bounds import PPM, Bounded, by_servers, metered, noise_of, ratio
+from hexi_telemetry.domain.energy.bounds import PPM, Bounded, by_servers, metered, ratio
 from hexi_telemetry.domain.energy.policy import EnergyPolicy
 
 BY_METER = "facility-meter/it-meter"
@@ -102,18 +102,16 @@ def _it(account: Account, policy: EnergyPolicy, first: Pairs | None) -> tuple[Bo
         is_energy = bridged * PPM >= expected * policy.known_min_ppm
         return by_servers(account, policy), AT_SERVERS if is_energy else BY_DEMAND
     if first is not None:
-        apart_ppm, noise_ppm = apart(account.pairs, first)
-        it = _doubted(it, apart_ppm, noise_ppm + policy.agreement_ppm + noise_of(account))
+        it = _doubted(it, apart(account.pairs, first))
     return it, policy.it_meter_category
 
 
-def _doubted(it: Bounded, apart_ppm: int, noise_ppm: int) -> Bounded:
-    """One of the two witnesses has drifted, nobody knows which: the bound takes in both."""
-    if abs(apart_ppm) <= noise_ppm:
-        return it
+def _doubted(it: Bounded, apart_ppm: int) -> Bounded:
+    """One of the two witnesses may have drifted, nobody knows which: the bound takes in both."""
+    doubt = it.value * abs(apart_ppm) // PPM
     if apart_ppm > 0:
-        return it._replace(high=it.high + it.value * apart_ppm // PPM)
-    return it._replace(low=max(0, it.low + it.value * apart_ppm // PPM))
+        return it._replace(high=it.high + doubt)
+    return it._replace(low=max(0, it.low - doubt))
 
 
 def _indicators(
