@@ -10,6 +10,7 @@ from hexi.inventory.v1 import inventory_service_pb2_grpc as inventory
 from hexi.marketplace.v1 import marketplace_service_pb2_grpc as marketplace
 from hexi.scheduler.v1 import scheduler_service_pb2_grpc as scheduler
 from hexi.settlement.v1 import settlement_service_pb2_grpc as settlement
+from hexi.telemetry.v1 import measure_service_pb2_grpc as measure
 from hexi_kit.rpc.channel import open_channel
 
 from hexi_demo.identities import Cast
@@ -42,3 +43,6 @@ class Doors:
 
     async def settlement(self, name: str) -> settlement.SettlementServiceAsyncStub:
         return settlement.SettlementServiceStub(await self._channel("settlement", name))
+
+    async def measures(self, name: str) -> measure.MeasureServiceAsyncStub:
+        return measure.MeasureServiceStub(await self._channel("telemetry", name))

@@ -86,13 +86,26 @@ class LiveView:
     def _line(self, second: float) -> str:
         totals = self._watch.totals
         figures = "  ".join(f"{name.split('.')[-1]} {totals[name]}" for name, _ in COUNTERS)
-        return f"{second:5.1f} s  {figures}"
+        quarter = self._watch.measured.province()
+        return f"{second:5.1f} s  {figures}" + (f"\n         {quarter.text()}" if quarter else "")
 
     def _page(self) -> Group:
         pace = self._pace
         bar = ProgressBar(pace.duration_s, min(pace.elapsed_s(), pace.duration_s)) if pace else ""
         events = Text("\n".join(self._events) or "…")
-        return Group(bar, self._sites(), self._counters(), Panel(events, title="发生了什么 events"))
+        parts = (self._sites(), self._telemetry(), self._counters())
+        return Group(bar, *parts, Panel(events, title="发生了什么 events"))
+
+    def _telemetry(self) -> Text:
+        """The last quarter of an hour that is closed, and what stands behind its figures."""
+        measured = self._watch.measured
+        quarter = measured.province()
+        signed = "  ".join(f"{n:,} frames signed {name}" for name, n in measured.signed.items())
+        gaps = ", ".join(f"{n} {cause}" for cause, n in measured.gaps.items()) or "0"
+        return Text(
+            f"全省 province  {quarter.text() if quarter else '…'}\n"
+            f"签名 {signed or '…'}  密钥 keys {measured.keys}  缺口 gaps {gaps}"
+        )
 
     def _counters(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -122,7 +135,16 @@ class LiveView:
                 f"{sum(c.servers_out for c in classes):,}",
                 f"{sum(c.cpu_milli_free for c in classes) // 1_000:,}",
                 f"{sum(c.accelerator_milli_free for c in classes) // 1_000:,}",
-                f"{state.pue_milli / 1_000:.3f}",
+                self._pue(facts.site_id, state.pue_milli),
                 f"{self._watch.live[facts.site_id]:,}",
             )
         return table
+
+    def _pue(self, site_id: str, registered_milli: int) -> str:
+        """Measured, with its bounds; until the first quarter is closed, as registered."""
+        rollup = self._watch.measured.site(site_id)
+        if rollup is None:
+            return f"{registered_milli / 1_000:.3f}"
+        pue = rollup.pue
+        low, high = pue.low_milli / 1_000, pue.high_milli / 1_000
+        return f"{pue.value_milli / 1_000:.3f} ({low:.3f}-{high:.3f})"

@@ -89,6 +89,7 @@ async def run(
         summary = await verdict.judge(stage, load.acknowledged, assault)
         summary.figures |= _figures(stage, began_s, load, traders, killed.result())
         if options.keep:
+            summary.print_to(console)
             await _keep(stage, console)
     return summary
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from hexi.settlement.v1 import settlement_pb2
 from hexi.settlement.v1 import settlement_service_pb2 as settlement
+from hexi.telemetry.v1 import measure_service_pb2 as measure
 from hexi_contracts import topics
 from hexi_kit.clock import clock_from
 
 from hexi_demo.assault import Assault
 from hexi_demo.audit import (
     capacity,
+    energy,
     frames,
     ledger,
     log,
@@ -23,7 +25,9 @@ from hexi_demo.audit import (
     trace,
     usage,
 )
+from hexi_demo.measured import MEASURED, Measured
 from hexi_demo.month import month_of
+from hexi_demo.province import SITES
 from hexi_demo.requests import TENANTS
 from hexi_demo.stage import Stage
 from hexi_demo.summary import Summary
@@ -53,6 +57,7 @@ async def judge(stage: Stage, acknowledged: Sequence[str], assault: Assault) -> 
     authority = stage.cast.of("supervisor").authority()
     frame_log = logs.of(topics.TELEMETRY_FRAME)
     summary.checks += signatures.checks(logs.of(topics.TELEMETRY_KEY), frame_log, authority)
+    summary.checks += energy.checks(frame_log, logs.of(topics.TELEMETRY_ROLLUP))
     summary.checks += security.checks(logs, assault.rack)
     newest = outcomes.placements_by_workload(journal)
     placements = [record for records in newest.values() for record in records.values()]
@@ -63,7 +68,37 @@ async def judge(stage: Stage, acknowledged: Sequence[str], assault: Assault) -> 
     summary.checks += trace.checks(logs.of(topics.SCHEDULER_REQUEST), usages, books)
     summary.checks += money.balance_checks(books, logs.of(topics.SETTLEMENT_TRANSFER))
     summary.figures |= {f"workloads {word}": n for word, n in sorted(counts.items())}
+    summary.figures |= await measured_figures(stage, logs)
     return summary
+
+
+async def measured_figures(stage: Stage, logs: log.Logs) -> dict[str, int | str]:
+    """What telemetry knows of the province at the end, and how it grades its sites."""
+    measured = Measured()
+    for topic in MEASURED:
+        for entry in logs.of(topic):
+            measured.hear(entry.value)
+    found: dict[str, int | str] = {
+        f"frames signed with {name}": n for name, n in sorted(measured.signed.items())
+    }
+    found["keys stated"] = measured.keys
+    found["gaps"] = ", ".join(f"{n} {cause}" for cause, n in measured.gaps.items()) or "none"
+    quarter = measured.province()
+    if quarter is not None:
+        found["the province, a quarter of an hour"] = quarter.text()
+    return found | await grades(stage)
+
+
+async def grades(stage: Stage) -> dict[str, int | str]:
+    """The grade of each dimension of which something was measured, site by site."""
+    stub = await stage.doors.measures("soc")
+    found: dict[str, int | str] = {}
+    for facts in SITES:
+        request = measure.ListGradesRequest(site_id=facts.site_id)
+        answer = await stub.ListGrades(request, timeout=30, wait_for_ready=True)
+        deciding = [f"{g.dimension} {g.grade}" for g in answer.grades if g.decides and g.grade]
+        found[f"{facts.name_zh} {facts.name_en}, grades"] = ", ".join(deciding) or "none"
+    return found
 
 
 async def invoices(stage: Stage) -> dict[str, settlement_pb2.InvoiceIssued]:

@@ -10,11 +10,13 @@ from hexi.scheduler.v1 import place_pb2, route_pb2
 from hexi_contracts import topics
 from hexi_kit.clock import SystemClock
 
+from hexi_demo.measured import MEASURED, Measured
+
 WATCHED = (
     topics.SCHEDULER_REQUEST,
     topics.SCHEDULER_PLACEMENT,
     topics.SCHEDULER_SITE_STATE,
-    topics.TELEMETRY_FRAME,
+    *MEASURED,
     topics.MARKETPLACE_TRADE,
     topics.SETTLEMENT_TRANSFER,
     topics.SECURITY_EVENT,
@@ -31,6 +33,9 @@ _STATES = {
 }
 
 
+_MESSAGES = {topic.name: topic.message for topic in MEASURED if topic.message is not None}
+
+
 class Watch:
     """Totals since the start, the newest state of each site, and when the first placement came."""
 
@@ -39,6 +44,7 @@ class Watch:
         self.totals: Counter[str] = Counter()
         self.sites: dict[str, route_pb2.SiteState] = {}
         self.live: Counter[str] = Counter()
+        self.measured = Measured()
         self.first_placement_s: float | None = None
 
     def apply(
@@ -57,6 +63,8 @@ class Watch:
                 self.totals["submitted"] += len(request.submit.workloads)
             else:
                 self.totals[topic.removesuffix(".v1")] += 1
+                if topic in _MESSAGES:
+                    self.measured.hear(_MESSAGES[topic].FromString(record.value))
 
     def _placement(self, key: str, value: bytes) -> None:
         site_id, mark, _ = key.partition("/p/")
