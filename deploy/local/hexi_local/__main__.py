@@ -1,4 +1,4 @@
-"""The command line of the local run: up, down, status, logs, topics."""
+"""The command line of the local run: up, down, status, logs, topics, identity, doors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 from hexi_kit.logs import configure
 
-from hexi_local import commands
+from hexi_local import commands, join
 from hexi_local.child import ChildFailed
 from hexi_local.jars import JarsMissing
 from hexi_local.options import LocalOptions
@@ -35,6 +35,10 @@ def main(argv: list[str] | None = None) -> int:
                 return commands.status(options, arguments.json)
             case "logs":
                 return commands.logs(options, arguments.name, arguments.follow)
+            case "identity":
+                return join.identity(options, arguments.name, arguments.uri)
+            case "doors":
+                return join.doors(options)
             case _:
                 return asyncio.run(commands.topics(options))
     except (ChildFailed, JarsMissing, StateInUse, commands.Refused) as failure:
@@ -77,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("name")
     logs.add_argument("-f", "--follow", action="store_true")
     verbs.add_parser("topics", help="make missing topics, compare the others with the contracts")
+    identity = verbs.add_parser("identity", help="a certificate, and its fingerprint")
+    identity.add_argument("name", help="its folder, for example agent-dunhuang")
+    identity.add_argument("uri", help="for example spiffe://hexi/site/dunhuang/agent/1")
+    verbs.add_parser("doors", help="variables of a process that joins: where the services are")
     return parser
 
 
