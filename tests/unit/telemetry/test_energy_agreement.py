@@ -67,9 +67,9 @@ def test_the_bound_takes_in_both_witnesses_on_one_side() -> None:
     drifted = hour(1.0, -0.02)
     whole = 100 * HOUR_MS
     account = Account(
-        0, HOUR_MS, 1, 360, whole, whole, whole, SERVERS_WS * 60, 0, 0, 0,
+        0, HOUR_MS, 1, 360, whole, whole, whole, SERVERS_WS * 60, 0, 0,
         Metered(round(drifted.meter * 1.25), HOUR_MS), Metered(round(drifted.meter), HOUR_MS),
-        Metered(), Metered(), drifted,
+        Metered(), Metered(), 0.0, drifted,
     )  # fmt: skip
 
     doubted = roll_up("lanzhou", account, POLICY, FIRST).pue

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hexi_telemetry.domain.energy.account import Account, Metered, joined
+import numpy as np
+from hexi_telemetry.domain.energy.account import Account, Metered, joined, unpacked
+from hexi_telemetry.domain.energy.minutes import minute_accounts
+from hexi_telemetry.domain.energy.points import POINT, united
 from hexi_telemetry.domain.energy.rollup import (
     BY_METER,
     BY_SERVERS,
@@ -13,7 +16,8 @@ from hexi_telemetry.domain.energy.rollup import (
 )
 from hexi_telemetry.domain.energy.window import DAY_MS, HOUR_MS, QUARTER_MS, window_start
 from hexi_telemetry.settings import TelemetrySettings
-from hypothesis import given
+from hexi_telemetry.wire.rollups import rollup_message
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 POLICIES = TelemetrySettings().energy
@@ -21,7 +25,7 @@ POLICY = POLICIES.at(1_800_000_000_000)
 START_MS = 480_000 * HOUR_MS
 WHOLE = 100 * HOUR_MS
 HOUR = Account(
-    START_MS, START_MS + HOUR_MS, 1, 360, WHOLE, WHOLE, WHOLE, 9_700_000, 0, 0, 1_562_500,
+    START_MS, START_MS + HOUR_MS, 1, 360, WHOLE, WHOLE, WHOLE, 9_700_000, 0, 1_562_500,
     Metered(12_500_000, HOUR_MS), Metered(10_000_000, HOUR_MS), Metered(5_000_000, HOUR_MS),
     Metered(3_000, HOUR_MS),
 )  # fmt: skip
@@ -166,3 +170,31 @@ def test_the_value_lies_in_its_bounds(it_ws: int, more_ws: int, slack: int, know
     pue = roll_up("lanzhou", account, POLICY).pue
 
     assert pue is None or 1_000 <= pue.low_milli <= pue.value_milli <= pue.high_milli
+
+
+NUMBERS = st.one_of(st.integers(0, 2**63 - 1), st.sampled_from([0, 1, 10**6, 2**62, 2**63 - 1]))
+# As large as the door lets through: 50 kW a server, a frame of 5,000.
+POWERS = st.integers(-1, 5_000 * 50_000 * 1_000)
+ROWS = st.tuples(
+    st.integers(START_MS - QUARTER_MS, START_MS + HOUR_MS), NUMBERS, st.integers(0, 10**6),
+    st.integers(0, 5_000), st.integers(0, 5_000), st.integers(1, HOUR_MS),
+    st.integers(0, 10**6), POWERS, POWERS, POWERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS,
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(ROWS, max_size=40))
+def test_whatever_a_site_says_its_rollup_fits_the_wire(rows: list[tuple[int, ...]]) -> None:
+    points = united([np.array(row, POINT).tobytes() for row in rows])
+    minutes = minute_accounts(points, START_MS, START_MS + HOUR_MS, (1_200,) * 24)
+
+    for parts in [*([one] for one in minutes), minutes]:
+        if not parts:
+            continue
+        account = joined(parts[0].start_ms, parts[-1].end_ms, parts)
+        told = rollup_message(roll_up("lanzhou", account, POLICY, account.pairs), 1)
+        assert unpacked(account.start_ms, account.end_ms, account.packed()) == account
+        assert max(told.it_energy_ws, told.facility_energy_ws) < 2**63
+        assert told.coverage_ppm <= 1_000_000
+        for one in told.indicators:
+            assert one.low_micro <= one.value_micro <= one.high_micro

@@ -74,10 +74,11 @@ WHERE f.sequence > coalesce(s.decided_through, 0)
 ON CONFLICT DO NOTHING
 
 -- name: add_cells
--- Points are appended as they come; copies do not matter.
+-- Points are appended as they come, up to $4 bytes; copies do not matter.
 INSERT INTO cell AS c (site_id, start_ms, points)
 SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[])
 ON CONFLICT (site_id, start_ms) DO UPDATE SET points = c.points || excluded.points, has_news = true
+WHERE octet_length(c.points) < $4
 
 -- name: move_watermarks
 -- Time never goes back, however late a frame comes.

@@ -22,6 +22,8 @@ from hexi_telemetry.wire.rollups import impossible_event, rollup_event, rollup_m
 SQL = load("hexi_telemetry.store", "queries.sql")
 # Of one transaction; what is left waits for the next.
 MINUTES_MAX, WINDOWS_MAX = 1_000, 500
+# Frames of ten million servers every ten seconds: whoever sends more in a minute is not measuring.
+CELL_BYTES_MAX = 1 << 20
 
 
 class PostgresWindows:
@@ -51,7 +53,7 @@ class PostgresWork:
             rows = [(*place, points) for place, points in sorted(batch.points.items())]
             # Watermarks first: they are what others wait for that close the same sites.
             await self._execute(SQL.move_watermarks, *_columns(sorted(batch.watermarks.items())))
-            await self._execute(SQL.add_cells, *_columns(rows))
+            await self._execute(SQL.add_cells, *_columns(rows), CELL_BYTES_MAX)
         if batch.logged:
             logged = [(*key, number, *ahead) for key, number, ahead in batch.logged]
             await self._execute(SQL.add_ahead, *_columns(logged))

@@ -10,7 +10,7 @@ import numpy as np
 
 from hexi_telemetry.domain.energy.agreement import NO_PAIRS, Pairs
 
-NUMBERS = 25
+NUMBERS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +47,31 @@ class Account:
     covered_server_ms: int
     bridged_server_ms: int
     server_ws: int
-    server_spread_ws2: int
     server_slack_ws: int
     carbon_mg: int
     facility: Metered
     it: Metered
     renewable: Metered
     water: Metered
+    server_spread_ws2: float = 0.0
     pairs: Pairs = NO_PAIRS
 
     def packed(self) -> bytes:
         """Everything but the ends."""
         numbers = [self.revision, self.frames, self.expected_server_ms, self.covered_server_ms]
-        numbers += [self.bridged_server_ms, self.server_ws, self.server_spread_ws2]
-        numbers += [self.server_slack_ws, self.carbon_mg]
+        numbers += [self.bridged_server_ms, self.server_ws, self.server_slack_ws, self.carbon_mg]
         for meter in (self.facility, self.it, self.renewable, self.water):
             numbers += [meter.counted, meter.known_ms, meter.open_slack, meter.close_slack]
-        return np.array(numbers, "<i8").tobytes() + np.array(self.pairs, "<f8").tobytes()
+        moments = [self.server_spread_ws2, *self.pairs]
+        return np.array(numbers, "<i8").tobytes() + np.array(moments, "<f8").tobytes()
 
 
 def unpacked(start_ms: int, end_ms: int, data: bytes) -> Account:
     numbers = np.frombuffer(data, "<i8", NUMBERS).tolist()
-    pairs = Pairs(*np.frombuffer(data, "<f8", offset=8 * NUMBERS).tolist())
-    rest: list[Any] = [Metered(*numbers[at : at + 4]) for at in range(9, NUMBERS, 4)]
-    rest.append(pairs)
-    return Account(start_ms, end_ms, *numbers[:9], *rest)
+    spread_ws2, *pairs = np.frombuffer(data, "<f8", offset=8 * NUMBERS).tolist()
+    rest: list[Any] = [Metered(*numbers[at : at + 4]) for at in range(8, NUMBERS, 4)]
+    rest += [spread_ws2, Pairs(*pairs)]
+    return Account(start_ms, end_ms, *numbers[:8], *rest)
 
 
 def joined(start_ms: int, end_ms: int, parts: Sequence[Account]) -> Account:
@@ -94,12 +94,12 @@ def joined(start_ms: int, end_ms: int, parts: Sequence[Account]) -> Account:
         sum(part.covered_server_ms for part in parts),
         sum(part.bridged_server_ms for part in parts),
         sum(part.server_ws for part in parts),
-        sum(part.server_spread_ws2 for part in parts),
         sum(part.server_slack_ws for part in parts),
         sum(part.carbon_mg for part in parts),
         facility,
         it,
         renewable,
         water,
+        sum(part.server_spread_ws2 for part in parts),
         pairs,
     )

@@ -9,6 +9,8 @@ from hexi_telemetry.domain.energy.account import Account, Metered
 from hexi_telemetry.domain.energy.policy import EnergyPolicy
 
 PPM = 1_000_000
+# Under a hundredth of the servers' time nothing is said of the rest.
+HEARD_MIN_PPM = 10_000
 
 
 class Bounded(NamedTuple):
@@ -34,11 +36,12 @@ def metered(meter: Metered, width_ms: int, class_ppm: int, policy: EnergyPolicy)
 
 def by_servers(account: Account, policy: EnergyPolicy) -> Bounded:
     """Servers that nobody heard are taken to draw as much as the others, with a wide margin."""
-    if not account.bridged_server_ms or not account.server_ws:
+    heard = account.bridged_server_ms * PPM >= account.expected_server_ms * HEARD_MIN_PPM
+    if not heard or not account.server_ws or not account.bridged_server_ms:
         return NOTHING
     expected = max(account.expected_server_ms, account.bridged_server_ms)
     value = account.server_ws * expected // account.bridged_server_ms
-    slack = account.server_slack_ws + isqrt(account.server_spread_ws2)
+    slack = account.server_slack_ws + isqrt(int(account.server_spread_ws2))
     slack += _part(value - account.server_ws, policy.unheard_ppm)
     return _widened(value, slack, policy.server_sensors_ppm)
 

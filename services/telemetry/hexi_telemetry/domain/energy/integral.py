@@ -21,14 +21,15 @@ class Bridged(NamedTuple):
     """
 
     uws: Integers
-    spread_ws2: Integers
     slack_uws: Integers
     server_ms: Integers
+    spread_ws2: NDArray[np.float64]
 
 
 def bridge(points: Points, edges: Integers) -> Bridged:
     """Between consecutive points of one range; a hole longer than the bound is nobody's energy."""
-    total = Bridged(*(np.zeros(len(edges) - 1, np.int64) for _ in Bridged._fields))
+    uws, slack_uws, server_ms = (np.zeros(len(edges) - 1, np.int64) for _ in range(3))
+    total = Bridged(uws, slack_uws, server_ms, np.zeros(len(edges) - 1))
     points = points[points["power_mw"] >= 0]
     starts = np.flatnonzero(np.diff(points["first"], prepend=-1))
     for start, end in zip(starts, np.append(starts[1:], len(points)), strict=True):
@@ -56,8 +57,7 @@ def _add(total: Bridged, points: Points, edges: Integers) -> None:
     is_hole = hole_ms > 2 * points["period_ms"][piece]
     spread_w2 += np.where(is_hole, (_around(points["power_mw"])[piece] / 2_000.0) ** 2, 0)
     # Parts of one hole are wrong together: their squares add up to that of the whole.
-    spread_ws2 = np.ceil(spread_w2[use] * length_ms * hole_ms[use] / 1e6).astype(np.int64)
-    np.add.at(total.spread_ws2, minute[use], spread_ws2)
+    np.add.at(total.spread_ws2, minute[use], spread_w2[use] * length_ms * hole_ms[use] / 1e6)
     np.add.at(
         total.server_ms, minute[use], points["count"][piece][use].astype(np.int64) * length_ms
     )

@@ -15,6 +15,8 @@ RATE_LOW, RATE_HIGH = 0.4, 2.5
 NEIGHBOURS_MIN = 5
 # How far power may be from its mean while a meter is not read.
 SWING = 0.1
+# Watts, or millilitres a second: no site flows faster.
+FLOW_MAX = 10**10
 
 
 class MeterMinutes(NamedTuple):
@@ -78,7 +80,7 @@ def _fits(
     at_ms: Integers, step: Integers, edges: Integers, run: Integers | None
 ) -> NDArray[np.bool_]:
     """Whose rate goes with the rates around it, by the other measure where there is one."""
-    fits = step >= 0
+    fits = (step >= 0) & (step <= np.diff(at_ms) / 1_000 * FLOW_MAX)
     if np.count_nonzero(step > 0) < NEIGHBOURS_MIN:
         return fits
     flow = np.diff(at_ms if run is None else np.interp(at_ms, edges, run))

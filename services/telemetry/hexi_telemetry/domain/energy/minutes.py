@@ -47,7 +47,6 @@ def minute_accounts(
         read.covered_ms,
         bridged.server_ms,
         bridged.uws // UWS_PER_WS,
-        bridged.spread_ws2,
         -(-bridged.slack_uws // UWS_PER_WS),
     ]
     for name, flow in METERS.items():
@@ -55,19 +54,22 @@ def minute_accounts(
         columns += spread(at_ms, counts, edges, run if flow else None)
     inside = slice((start_ms - low_ms) // MINUTE_MS, (end_ms - low_ms) // MINUTE_MS)
     rows = np.stack(columns)[:, inside].T.tolist()
+    spreads = bridged.spread_ws2[inside].tolist()
     accounts = (
-        _account(begin_ms, row, g_per_kwh)
-        for begin_ms, row in zip(edges[:-1][inside].tolist(), rows, strict=True)
+        _account(begin_ms, [*row, spread_ws2], g_per_kwh)
+        for begin_ms, row, spread_ws2 in zip(
+            edges[:-1][inside].tolist(), rows, spreads, strict=True
+        )
     )
     return [one for one in accounts if _is_anything_known(one)]
 
 
 def _account(begin_ms: int, row: list[Any], g_per_kwh: Sequence[int]) -> Account:
     end_ms = begin_ms + MINUTE_MS
-    meters = [Metered(*row[at : at + 4]) for at in range(8, 24, 4)]
+    meters = [Metered(*row[at : at + 4]) for at in range(7, 23, 4)]
     facility_ws = meters[0].counted
     carbon = carbon_mg(begin_ms, end_ms, facility_ws, g_per_kwh) if g_per_kwh else 0
-    revision, frames, expected, covered, bridged, server_ws, spread_ws2, slack_ws = row[:8]
+    revision, frames, expected, covered, bridged, server_ws, slack_ws = row[:7]
     facility, it, renewable, water = meters
     is_sound = it.known_ms == MINUTE_MS and bridged * PPM >= expected * SOUND_PPM
     whole_ws = server_ws * expected // max(1, bridged)
@@ -80,13 +82,13 @@ def _account(begin_ms: int, row: list[Any], g_per_kwh: Sequence[int]) -> Account
         covered,
         bridged,
         server_ws,
-        spread_ws2,
         slack_ws,
         carbon,
         facility,
         it,
         renewable,
         water,
+        row[-1],
         pair(whole_ws, it.counted) if is_sound else NO_PAIRS,
     )
 
@@ -135,6 +137,6 @@ def _flow(bridged: Bridged, servers: Integers, edges: Integers) -> Integers:
         return steady
     whole_ms = servers[lit] * MINUTE_MS
     minutes = np.zeros(len(lit))
-    minutes[lit] = bridged.uws[lit] / bridged.server_ms[lit] * whole_ms
+    minutes[lit] = bridged.uws[lit] / UWS_PER_WS / bridged.server_ms[lit] * whole_ms
     minutes[~lit] = minutes[lit].mean()
     return np.append(0, np.cumsum(np.rint(minutes).astype(np.int64)))

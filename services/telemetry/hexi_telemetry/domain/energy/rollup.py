@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hexi_telemetry.domain.energy.account import Account
 from hexi_telemetry.domain.energy.agreement import Pairs, apart
@@ -15,6 +15,8 @@ ONLY_METER = "it-meter"
 ONLY_SERVERS = "server-power"
 # Where IT energy is measured at the input of the servers; a sample of their demand is no energy.
 AT_SERVERS, BY_DEMAND = 3, 0
+# Beyond this nobody looks any closer: it fits the wire.
+PUE_MAX_MILLI, MICRO_MAX = 2**32 - 1, 2**63 - 1
 YEAR_MS = 365 * 86_400_000
 MG_PER_WS = 3_600  # milligrams a watt-second are grams a kilowatt-hour times this many
 
@@ -70,7 +72,7 @@ def roll_up(
         bounds = ratio(facility, it, 1_000)
         is_impossible = bounds.high < 1_000
         if not is_impossible:
-            low, value, high = (max(1_000, bound) for bound in bounds)
+            low, value, high = (min(max(1_000, bound), PUE_MAX_MILLI) for bound in bounds)
             pue = Pue(value, low, high, category, width_ms < YEAR_MS)
     boundary = (
         (BY_METER if by_meter else BY_SERVERS)
@@ -130,4 +132,7 @@ def _indicators(
     water = metered(account.water, width_ms, policy.water_meter_ppm, policy)
     if water is not None:
         found.append(Indicator("WUE", "L/(kW.h)", ratio(water, it, MG_PER_WS * PPM)))
-    return tuple(found)
+    return tuple(
+        replace(one, bounds=Bounded(*(min(bound, MICRO_MAX) for bound in one.bounds)))
+        for one in found
+    )
