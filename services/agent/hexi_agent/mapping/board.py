@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from threading import Lock
+from typing import NamedTuple
 
 from hexi_kit.metrics import counter
 
@@ -20,6 +22,9 @@ from hexi_agent.mapping.subjects import NOBODY, Subjects
 from hexi_agent.mapping.unmapped import Tally
 from hexi_agent.sources import Sample
 from hexi_agent.sources.raw import RawReading
+
+WHOSE = attrgetter("source", "subject")
+INFINITE = (float("inf"), float("-inf"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,14 @@ class BoardOptions:
         return self.stale_ms.get(source, 2 * self.period_ms)
 
 
+class _Whose(NamedTuple):
+    """A source's subject: its number, the server it is, and for how long its readings are news."""
+
+    number: int
+    server: int
+    stale_ms: int
+
+
 class Board:
     """Sources take to it from any task or thread; as a source of samples the sampler reads it.
 
@@ -53,7 +66,7 @@ class Board:
         self._lock = Lock()
         self._series = Series(options.series_max)
         self._outputs = Outputs(book.rules)
-        self._subjects: dict[tuple[str, str], tuple[int, int]] = {}
+        self._subjects: dict[tuple[str, str], _Whose] = {}
         self._sources: dict[str, int] = {name: n for n, name in enumerate(options.stale_ms)}
         self._forget_ms = max(options.forget_ms, 3 * options.period_ms, *_thrice(options))
         self.tally = Tally()
@@ -67,11 +80,14 @@ class Board:
         refused = 0
         with self._lock:
             latest_ms = self._now_ms() + self._options.early_ms
-            for reading in readings:
-                reason = self._take(reading, latest_ms)
-                if reason:
-                    refused += 1
-                    self.tally.refused(reading.source, reading.name, reason, reading.subject)
+            # Readings of one server come together: what holds for all of them is asked once.
+            for (source, subject), of_one in groupby(readings, key=WHOSE):
+                whose = self._whose(source, subject)
+                for reading in of_one:
+                    reason = self._take(reading, whose, latest_ms)
+                    if reason:
+                        refused += 1
+                        self.tally.refused(source, reading.name, reason, subject)
         counter("agent.readings").add(len(readings) - refused, {"outcome": "mapped"})
         counter("agent.readings").add(refused, {"outcome": "unmapped"})
 
@@ -86,38 +102,41 @@ class Board:
             meters = read_meters(self._book.rules, self._outputs, values, before, now_ms)
         return cut(columns, self._options.servers, meters)
 
-    def _take(self, reading: RawReading, latest_ms: int) -> str:
+    def _take(self, reading: RawReading, whose: _Whose, latest_ms: int) -> str:
         """Why the reading is of no use; empty if it is."""
-        feeds, reason = self._book.match(reading.name, reading.labels, reading.unit)
+        _, _, name, labels, value, unit, at_ms = reading
+        feeds, reason = self._book.match(name, labels, unit)
         if not feeds:
             return reason
-        if math.isinf(reading.value):
+        if value in INFINITE:
             return "not finite"
-        if reading.at_ms > latest_ms:
+        if at_ms > latest_ms:
             return "from the future"
-        subject, server = self._subject(reading)
-        if subject < 0:
+        if whose.number < 0:
             return "too many subjects"
-        reasons = [self._hear(reading, subject, server, feed) for feed in feeds]
+        if len(feeds) == 1:
+            return self._hear(reading, whose, feeds[0])
+        reasons = [self._hear(reading, whose, feed) for feed in feeds]
         return "" if "" in reasons else reasons[0]
 
-    def _hear(self, reading: RawReading, subject: int, server: int, feed: Feed) -> str:
-        slot = self._series.slot(subject, feed.identity)
-        if math.isnan(reading.value):
+    def _hear(self, reading: RawReading, whose: _Whose, feed: Feed) -> str:
+        series, value, at_ms = self._series, reading.value, reading.at_ms
+        slot = series.slot(whose.number, feed.identity)
+        if value != value:
             # How Prometheus and a sensor that is gone say that a series ends.
             if slot >= 0:
-                self._series.end(slot)
+                series.end(slot)
             return "not a number"
         if slot < 0:
-            reason = self._refusal(reading, server, feed)
+            reason = self._refusal(reading, whose.server, feed)
             if reason:
                 return reason
-            slot = self._series.add(subject, feed.identity, self._group(reading, server, feed))
+            group = self._group(reading, whose.server, feed)
+            slot = series.add(whose.number, feed.identity, group)
             if slot < 0:
                 return "too many series"
-        until_ms = reading.at_ms + self._options.stale_of(reading.source)
-        hear = self._series.hear_count if feed.is_counter else self._series.hear
-        return "" if hear(slot, reading.value, reading.at_ms, until_ms) else "older than the last"
+        hear = series.hear_count if feed.is_counter else series.hear
+        return "" if hear(slot, value, at_ms, at_ms + whose.stale_ms) else "older than the last"
 
     def _refusal(self, reading: RawReading, server: int, feed: Feed) -> str:
         """Why a reading that fits a rule is still nobody's."""
@@ -133,15 +152,14 @@ class Board:
         source = self._sources.setdefault(reading.source, len(self._sources))
         return 2 * self._outputs.number(feed.rule, source, server) + feed.below
 
-    def _subject(self, reading: RawReading) -> tuple[int, int]:
-        """Number of the subject and index of its server."""
-        key = (reading.source, reading.subject)
-        found = self._subjects.get(key)
+    def _whose(self, source: str, subject: str) -> _Whose:
+        found = self._subjects.get((source, subject))
         if found is None:
             if len(self._subjects) >= self._options.subjects_max:
-                return -1, NOBODY
-            found = len(self._subjects), self._servers_of.server(reading.subject)
-            self._subjects[key] = found
+                return _Whose(-1, NOBODY, 0)
+            stale_ms = self._options.stale_of(source)
+            found = _Whose(len(self._subjects), self._servers_of.server(subject), stale_ms)
+            self._subjects[source, subject] = found
         return found
 
     def _values(self, now_ms: int) -> Floats:
