@@ -102,8 +102,8 @@ class PostgresWork:
             revision = was["revision"] if was is not None else 0
             packed = account.packed()
             if was is None or _said(rollup, revision) != was["message"]:
-                revision, told = revision + 1, told + 1
-                self._tell(rollup, revision)
+                revision += 1
+                told += self._tell(rollup, revision)
             elif packed == was["account"]:
                 continue
             kept.append((*window, revision, _said(rollup, revision), packed))
@@ -111,12 +111,13 @@ class PostgresWork:
             await self._execute(SQL.save_rollups, *_columns(kept), DAY_MS)
         return told
 
-    def _tell(self, rollup: Rollup, revision: int) -> None:
+    def _tell(self, rollup: Rollup, revision: int) -> int:
         if rollup.end_ms - rollup.start_ms == MINUTE_MS:
-            return
+            return 0
         self._uow.publish(rollup_event(rollup, revision))
         if rollup.is_impossible:
             self._uow.publish(impossible_event(rollup))
+        return 1
 
     async def settle(self, windows: Sequence[Window], child_ms: int) -> None:
         if child_ms:
