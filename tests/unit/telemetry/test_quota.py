@@ -146,3 +146,24 @@ async def test_a_crowd_at_the_door_is_not_kept_without_end() -> None:
 async def enter(quotas: Quotas, site_id: str) -> None:
     async with quotas.stream(site_id):
         pass
+
+
+async def test_a_site_that_was_refused_is_served_one_piece_at_a_time_and_evenly() -> None:
+    clock = ManualClock()
+    quotas = Quotas(clock, LIMITS)
+    with pytest.raises(ResourceExhausted):
+        quotas.take("lanzhou", 20, 2_001)
+        quotas.take("lanzhou", 20, 0)
+    served: list[int] = []
+
+    async def work(piece: int) -> None:
+        async with quotas.turn("lanzhou"):
+            served.append(piece)
+
+    pieces = [asyncio.create_task(work(piece)) for piece in range(3)]
+    for done in range(3):
+        await clock.until_sleepers(1)
+        assert len(served) == done
+        clock.advance(1_000 // (2 * LIMITS.frames_per_s))
+        await asyncio.gather(pieces[done])
+    assert served == [0, 1, 2]

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-BATCH_MAX = 64
 # A turn of one stream is short, so that the others need not wait long for theirs.
+BATCH_MAX = 16
 BATCH_BYTES_MAX = 1024 * 1024
+AHEAD_MAX = 64
 AHEAD_BYTES_MAX = 2 * BATCH_BYTES_MAX
 
 
@@ -76,4 +77,4 @@ class Batches(Generic[Item]):
             self._moved.notify_all()
 
     def _has_room(self) -> bool:
-        return self._ahead_bytes < AHEAD_BYTES_MAX and len(self._ahead) < 2 * BATCH_MAX
+        return self._ahead_bytes < AHEAD_BYTES_MAX and len(self._ahead) < AHEAD_MAX

@@ -18,7 +18,7 @@ from hexi_kit.signing import sm3
 from hexi_telemetry.api.batches import Batches
 from hexi_telemetry.api.certificate import OWN_KEY, Certificates
 from hexi_telemetry.api.quota import Quotas
-from hexi_telemetry.domain.arrival import Peer
+from hexi_telemetry.domain.arrival import Arrival, Peer
 from hexi_telemetry.domain.frame import Reason
 from hexi_telemetry.domain.stream import NUMBER_MAX, StreamKey
 from hexi_telemetry.handlers.push import PushFrames
@@ -54,8 +54,9 @@ async def push_frames(
     """Answers of one stream, as long as it lasts."""
     hello = await _hello(requests)
     key = StreamKey(hello.site_id, hello.agent_id, hello.epoch)
-    peer, authenticator = _greet(needs, key, hello)
-    opened = await needs.push.open(key)
+    async with needs.quotas.turn(current_principal().scope):
+        peer, authenticator = _greet(needs, key, hello)
+        opened = await needs.push.open(key)
     peer = replace(peer, resumed_at=opened.next_sequence)
     yield pb.PushFramesResponse(
         resume=pb.Resume(next_sequence=opened.next_sequence, server_set_revision=opened.revision)
@@ -77,19 +78,20 @@ class _Stream:
 
     def __init__(self, needs: DoorNeeds, peer: Peer, authenticator: Authenticator) -> None:
         self._needs, self._peer, self._authenticator = needs, peer, authenticator
+        self._site_id = peer.stream.site_id
 
     async def learn(self, came: Sequence[Came]) -> None:
         """A stated key signs from here on, or the stream ends with the reason why it does not."""
-        self._charge(came)
-        for one in came:
-            await self._learn(one.message.key)
+        async with self._needs.quotas.turn(self._site_id):
+            self._charge(came)
+            for one in came:
+                await self._learn(one.message.key)
 
     async def decide(self, came: Sequence[Came]) -> pb.PushFramesResponse:
-        self._charge(came)
         quotas = self._needs.quotas
-        async with quotas.turn(self._peer.stream.site_id):
-            arrivals = [self._authenticator.read(one.message.frame) for one in came]
-            decided = await self._needs.push.push(self._peer, arrivals)
+        async with quotas.turn(self._site_id):
+            self._charge(came)
+            decided = await self._needs.push.push(self._peer, await self._proved(came))
         now_s, waits = quotas.clock.real_monotonic_s(), histogram("telemetry.ack_ms")
         for one in came:
             waits.record((now_s - one.at_s) * 1_000)
@@ -99,9 +101,17 @@ class _Stream:
         )
         return pb.PushFramesResponse(ack=ack)
 
+    async def _proved(self, came: Sequence[Came]) -> list[Arrival]:
+        """Signatures are most of the work: between two of them the other sites have their turn."""
+        arrivals = []
+        for one in came:
+            arrivals.append(self._authenticator.read(one.message.frame))
+            await self._needs.quotas.breathe(self._site_id)
+        return arrivals
+
     def _charge(self, came: Sequence[Came]) -> None:
         size = sum(one.message.ByteSize() for one in came)
-        self._needs.quotas.take(self._peer.stream.site_id, len(came), size)
+        self._needs.quotas.take(self._site_id, len(came), size)
 
     async def _learn(self, signed: telemetry_pb2.SignedKeyStatement) -> None:
         principal = current_principal()

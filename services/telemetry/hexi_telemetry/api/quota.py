@@ -18,6 +18,9 @@ from hexi_kit.metrics import counter
 # Who knocks too early or too often is kept standing: an answer would only bring the next knock.
 HOLD_S_MAX = 1.0
 HELD_MAX = 64
+# A site that was refused lately is served evenly, at this many times its quota and no faster.
+PACE_TIMES = 2
+PACED_S = 30.0
 # After a refusal a site comes back to a second's worth of room, not to the first drop of it.
 ROOM_S = 1.0
 
@@ -49,13 +52,14 @@ class _Bucket:
 
 @dataclass(slots=True)
 class _Site:
-    """`turn` makes the streams of a site share one turn, as sites share the process."""
+    """`lock` makes the streams of a site share one turn, as sites share the process."""
 
     frames: _Bucket
     size: _Bucket
     streams: int = 0
     shut_until_s: float = 0.0
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    paced_until_s: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(slots=True)
@@ -91,15 +95,24 @@ class Quotas:
         lacks_s = max(site.frames.lacks_s(frames, now_s), site.size.lacks_s(size, now_s))
         if lacks_s > 0:
             site.shut_until_s = now_s + lacks_s + ROOM_S
+            site.paced_until_s = site.shut_until_s + PACED_S
             limits = self.limits
             quota = f"{limits.frames_per_s} frames and {limits.bytes_per_s} bytes a second"
             raise _refused(site_id, quota, lacks_s + ROOM_S)
         site.frames.level -= frames
         site.size.level -= size
 
-    def turn(self, site_id: str) -> asyncio.Lock:
-        """Held while a batch is decided: each site has one turn, however many its streams."""
-        return self._site(site_id).turn
+    @asynccontextmanager
+    async def turn(self, site_id: str) -> AsyncIterator[None]:
+        """Held while a site is worked for: it has one turn, however many its streams."""
+        async with self._site(site_id).lock:
+            await self.breathe(site_id)
+            yield
+
+    async def breathe(self, site_id: str) -> None:
+        """Between two pieces of work for a site the others have theirs."""
+        is_paced = self.clock.real_monotonic_s() < self._site(site_id).paced_until_s
+        await self.clock.sleep(1 / PACE_TIMES / self.limits.frames_per_s if is_paced else 0)
 
     def _require_open(self, site_id: str, site: _Site) -> None:
         shut_s = site.shut_until_s - self.clock.real_monotonic_s()
