@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from hexi_kit.errors import HexiError
+from hexi_kit.logs import configure
 
 from hexi_agent.commands.arguments import parser
 
@@ -40,7 +41,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def console() -> None:
-    """The script `hexi-agent`."""
+    """The script `hexi-agent`; what it says goes to stdout, what it notices to stderr."""
+    configure("hexi-agent", "warning")
     sys.exit(main(sys.argv[1:]))
 
 

@@ -4,11 +4,12 @@ either is said by name. Method: tables and configurations written here, a source
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from random import Random
 
 import pytest
 from hexi_agent.backoff import Backoff
-from hexi_agent.config import AgentConfig
+from hexi_agent.config import AgentConfig, read_config
 from hexi_agent.gather import KeptSource, make_board
 from hexi_agent.hosts import Host, parse_hosts, read_hosts, server_set_of_hosts, write_hosts
 from hexi_agent.sources.raw import Take
@@ -22,6 +23,7 @@ HEAD = (
     "name,rack,model,cpu_milli,memory_mib,accelerator,accelerators,power_limit_w,executor,aliases\n"
 )
 ROW = "n1,r1,big,64000,1024,A100,8,6500,slurm,bmc-n1 10.0.0.1\n"
+EXAMPLES = Path(__file__).resolve().parents[3] / "services" / "agent" / "examples"
 SITE = {"site_id": "lanzhou", "identity": "agent-lanzhou", "state_dir": "/tmp/a"}
 
 
@@ -163,3 +165,10 @@ def test_a_kind_makes_its_source(kind: str) -> None:
     source = read_source({"kind": kind, **GOOD[kind]}).make(ManualClock())
 
     assert source.name == kind
+
+
+@pytest.mark.parametrize("name", ["prometheus", "metal", "mesh", "slurm", "kubernetes"])
+def test_examples_are_right(name: str) -> None:
+    read_config(EXAMPLES / f"{name}.yaml")
+
+    assert len(read_hosts(EXAMPLES / "hosts.csv")) == 2

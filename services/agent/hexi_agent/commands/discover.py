@@ -11,7 +11,7 @@ import grpc
 from hexi.inventory.v1 import inventory_service_pb2 as pb
 from hexi.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from hexi_kit.clock import SystemClock
-from hexi_kit.errors import InvalidArgument, NotFound, Violation
+from hexi_kit.errors import InvalidArgument, NotFound, Unavailable, Violation
 from hexi_kit.identity import Identity
 from hexi_kit.ids import seeded
 from hexi_kit.rpc.channel import open_channel
@@ -87,8 +87,11 @@ async def _published(
             config.state_dir.mkdir(parents=True, exist_ok=True)
             backoff = Backoff(SystemClock(), seeded(0), 0.5, 5.0)
             register = Register(wanted, config.state_dir, backoff)
-            async with asyncio.timeout(chosen.timeout):
-                await register.publish(stub.PublishServerSet)
+            try:
+                async with asyncio.timeout(chosen.timeout):
+                    await register.publish(stub.PublishServerSet)
+            except TimeoutError as error:
+                raise Unavailable(f"not published in {chosen.timeout:g} s") from error
             return {"revision": revision, "published": register.revision, "changes": []}
         return {"revision": revision, "changes": _plain(changes)}
     finally:
