@@ -65,6 +65,8 @@ def test_meters_count_whole_watt_seconds_and_pue_is_their_ratio() -> None:
     for step in range(1, 361):
         seen = physics.step(meters, AT_MS + step * 10_000)
         assert seen.meters.it_ws > meters.it_ws
+        assert meters.renewable_ws <= seen.meters.renewable_ws < seen.meters.facility_ws
+        assert seen.meters.water_ml >= meters.water_ml
         meters = seen.meters
 
     it_ws, facility_ws = meters.it_ws - first.it_ws, meters.facility_ws - first.facility_ws

@@ -15,7 +15,7 @@ from hexi_telemetry.domain.energy.minutes import minute_accounts
 from hexi_telemetry.domain.energy.points import point_of, united
 from hexi_telemetry.domain.energy.sensors import SiteSensors
 from hexi_telemetry.domain.frame import Frame, Metric
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 HOUR_MS, MINUTE_MS, PERIOD_MS = 3_600_000, 60_000, 10_000
@@ -92,6 +92,7 @@ def test_frames_may_come_in_any_order_and_twice(order: list[int], twice: int) ->
     )
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 360), max_size=200, unique=True))
 def test_lost_frames_of_steady_power_cost_coverage_and_no_energy(lost: list[int]) -> None:
     kept = [frame for at, frame in enumerate(FRAMES) if at - 40 not in lost]

@@ -182,7 +182,7 @@ ROWS = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(ROWS, max_size=40))
 def test_whatever_a_site_says_its_rollup_fits_the_wire(rows: list[tuple[int, ...]]) -> None:
     points = united([np.array(row, POINT).tobytes() for row in rows])
