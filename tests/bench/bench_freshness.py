@@ -36,12 +36,11 @@ class Visible:
         self, topic: str, records: Sequence[ConsumerRecord[bytes | None, bytes | None]]
     ) -> None:
         for record in records:
-            journal = place_pb2.PlaceJournal.FromString(record.value or b"")
-            if journal.WhichOneof("item") != "condition":
+            site_id, _, rest = (record.key or b"").decode().partition("/")
+            if not rest.startswith("condition/") or record.value is None:
                 continue
-            said = journal.condition
+            said = place_pb2.PlaceJournal.FromString(record.value).condition
             if said.condition == place_pb2.SERVER_CONDITION_HOT:
-                site_id = (record.key or b"").decode().partition("/")[0]
                 self._seen_s[site_id, len(said.servers)] = CLOCK.real_monotonic_s()
         self._moved.set()
 
