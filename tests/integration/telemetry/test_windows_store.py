@@ -115,11 +115,8 @@ async def test_any_order_ends_in_the_same_day(pool) -> None:
     assert [one.revision < day.revision for one in before] == [True] * len(before)
     events = await published(pool)
     assert len(events) == len(set(events))
-    assert {width for width in (end_ms - start_ms for start_ms, end_ms, _ in events)} == {
-        QUARTER_MS,
-        HOUR_MS,
-        DAY_MS,
-    }
+    widths = {end_ms - start_ms for start_ms, end_ms, _ in events}
+    assert widths == {QUARTER_MS, HOUR_MS, DAY_MS}
 
 
 async def test_what_is_heard_twice_is_told_once(pool) -> None:

@@ -115,6 +115,15 @@ def test_a_hole_of_half_an_hour_is_nobodys_energy_but_the_meters_know() -> None:
     assert (hour.facility.counted, hour.facility.known_ms) == (4_500_000, HOUR_MS)
 
 
+def test_a_site_that_measures_every_quarter_of_an_hour_is_integrated_too() -> None:
+    seldom = [replace(one, period_ms=900_000) for one in FRAMES[40::90]]
+
+    hour = hour_of(seldom)
+
+    assert (hour.server_ws, hour.bridged_server_ms) == (3_600_000, hour.expected_server_ms)
+    assert hour.covered_server_ms == hour.expected_server_ms
+
+
 def test_a_meter_that_stood_and_caught_up_is_believed() -> None:
     def stand(frame: Frame, second: int) -> Frame:
         stood = frame_at(60).facility_energy_ws

@@ -45,7 +45,10 @@ def _add(total: Bridged, points: Points, edges: Integers) -> None:
     piece = np.searchsorted(at_ms, moments[:-1], "right") - 1
     minute = np.searchsorted(edges, moments[:-1], "right") - 1
     hole_ms = np.diff(at_ms)[piece]
-    use = (hole_ms <= BRIDGE_MS) & (minute >= 0) & (minute < len(edges) - 1)
+    period_ms = points["period_ms"][piece].astype(np.int64)
+    # Whoever measures seldom says so, and is believed for one reading that did not come.
+    use = hole_ms <= np.maximum(BRIDGE_MS, 2 * period_ms)
+    use &= (minute >= 0) & (minute < len(edges) - 1)
     length_ms = np.diff(moments)[use]
     # Milliwatts times milliseconds are micro-watt-seconds; two of them make one trapezoid.
     np.add.at(total.uws, minute[use], _pairs(points["power_mw"], at_ms, moments)[use] * length_ms)
@@ -54,7 +57,7 @@ def _add(total: Bridged, points: Points, edges: Integers) -> None:
     spread_w2 = (points["spread_mw"] / 1_000.0) ** 2
     spread_w2 = (spread_w2[:-1] + spread_w2[1:])[piece] / 2
     # In a hole power stayed where it was around it, no more is known.
-    is_hole = hole_ms > 2 * points["period_ms"][piece]
+    is_hole = 2 * hole_ms > 3 * period_ms
     spread_w2 += np.where(is_hole, (_around(points["power_mw"])[piece] / 2_000.0) ** 2, 0)
     # Parts of one hole are wrong together: their squares add up to that of the whole.
     np.add.at(total.spread_ws2, minute[use], spread_w2[use] * length_ms * hole_ms[use] / 1e6)
