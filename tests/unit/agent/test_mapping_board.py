@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hexi_agent.domain.physics import Meters
 from hexi_agent.domain.readings import METERS, METRICS
+from hexi_agent.frame import FrameHead, frame_bytes
 from hexi_agent.mapping.board import Board, BoardOptions
 from hexi_agent.mapping.match import RuleBook
 from hexi_agent.mapping.rules import MappingFile, parse_mapping, read_mappings, shipped_names
@@ -281,6 +282,27 @@ def test_a_wrong_mapping_says_what_is_wrong(text: str, reason: str, tmp_path: Pa
 def test_a_subject_rule_without_its_group_is_refused() -> None:
     with pytest.raises(InvalidArgument, match="rack"):
         Subjects({}, [SubjectRule(pattern="(?P<host>.*)", server="{rack}")])
+
+
+def test_telemetry_takes_servers_that_lack_sensors() -> None:
+    from hexi_telemetry.domain.check import Bounds, Site, check_content
+    from hexi_telemetry.wire.frames import parse_frame
+
+    told = Told()
+    told.say("watts", 150)
+    told.say("temp_a", 21, subject="s1", place="inlet", unit="Cel")
+    told.say("watts", 170, subject="s2")
+    told.say("temp_a", 22, subject="s2", place="inlet", unit="Cel")
+    (sample,) = told.board.read(Meters(), told.now_ms)
+    head = FrameHead("lanzhou", "1", 1, 1, 1, told.now_ms, PERIOD_MS, b"")
+
+    frame = parse_frame(frame_bytes(head, sample))
+
+    site = Site("lanzhou", True, 1, {1: 3})
+    assert check_content(frame, site, Bounds(1_000, 1_000), told.now_ms) is None
+    assert frame.good is not None
+    assert frame.good.tolist() == [True, False, True]
+    assert np.isnan(frame.columns[INLET][0])
 
 
 def test_our_ranges_are_those_of_telemetry() -> None:
