@@ -171,12 +171,13 @@ class LogSuite:
 
     async def test_partitions_together_fail_apart(self, world: World) -> None:
         world.together = True
-        reader, sizes, busy = Reader(world.topic), list[int](), [True]
+        reader, sizes, busy = Reader(world.topic), list[int](), False
 
         async def handler(records: list[Record]) -> None:
+            nonlocal busy
             sizes.append(len({record.partition for record in records}))
-            if sizes[-1] == 1 and records[0].partition == 0 and busy.pop():
-                busy.append(False)
+            if sizes[-1] == 1 and records[0].partition == 0 and not busy:
+                busy = True
                 raise Busy("not yet", retry_after_ms=5)
             await reader(records)
 
