@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hexi_kit.identity import Identity, LocalAuthority
 
-from hexi_demo.province import SITES
+from hexi_demo.province import ALL_SITES
 from hexi_demo.requests import TENANTS
 
 VALID_S = 2 * 86_400
@@ -33,7 +33,7 @@ def people() -> dict[str, str]:
     }
     found |= {f"tenant-{t}": f"spiffe://hexi/tenant/{t}/user/main" for t in TENANTS}
     found |= {t: f"spiffe://hexi/trader/{t}/user/main" for t in TRADERS}
-    for facts in SITES:
+    for facts in ALL_SITES:
         seller = f"operator-{facts.site_id}"
         found[seller] = f"spiffe://hexi/trader/{seller}/user/main"
         found[f"agent-{facts.site_id}"] = f"spiffe://hexi/site/{facts.site_id}/agent/1"

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hexi_demo.pace import Pace
-from hexi_demo.province import SITES
+from hexi_demo.province import ALL_SITES
 from hexi_demo.watch import Watch
 
 EVENTS_SHOWN = 8
@@ -123,7 +123,7 @@ class LiveView:
         table.add_column("数据中心 site")
         for title in ("servers", "out", "free vCPU", "free accelerators", "PUE", "live work"):
             table.add_column(title, justify="right")
-        for facts in SITES:
+        for facts in ALL_SITES:
             state = self._watch.sites.get(facts.site_id)
             if state is None:
                 table.add_row(f"{facts.name_zh} {facts.name_en}", *["…"] * 6)

@@ -1,4 +1,4 @@
-"""The six sites of the 2+N layout, sized to the fleet asked for."""
+"""The six sites of the 2+N layout, sized to the fleet asked for, and a small one beside them."""
 
 from __future__ import annotations
 
@@ -80,8 +80,19 @@ SITES = (
 )
 
 
+# Nothing of it is simulated in its agent: it asks an exporter, as that of a real site does.
+CONNECTED = SiteFacts(
+    *("dunhuang", "敦煌", "Dunhuang", "hexi", 0, 1_190, 130, 90, 24_000, 3, False),
+    *(40_142_000, 94_662_000),
+)
+CONNECTED_SERVERS = 40
+ALL_SITES = (*SITES, CONNECTED)
+
+
 def servers_of(facts: SiteFacts, servers: int) -> int:
     """This site's part of a fleet of `servers`; the last site takes what rounding leaves."""
+    if facts is CONNECTED:
+        return CONNECTED_SERVERS
     if facts is SITES[-1]:
         return servers - sum(servers_of(other, servers) for other in SITES[:-1])
     return max(1, servers * facts.share // 1_000)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from hexi_kit.clock import SystemClock
+from hexi_kit.clock import SystemClock, clock_from
 from hexi_kit.ids import seeded
 from hexi_kit.kafka.tail import LogTail
 from hexi_kit.signing import fingerprint
@@ -19,11 +19,12 @@ from hexi_demo import identities, kills, openb, requests, setup, verdict
 from hexi_demo.agents import Agents, Fleet
 from hexi_demo.assault import Assault
 from hexi_demo.doors import Doors
+from hexi_demo.exporter import Exporter
 from hexi_demo.live import LiveView
 from hexi_demo.load import Load
 from hexi_demo.options import DemoOptions
 from hexi_demo.pace import Pace
-from hexi_demo.province import SITES
+from hexi_demo.province import ALL_SITES
 from hexi_demo.settle import resume, settle
 from hexi_demo.stage import Stage
 from hexi_demo.summary import Summary
@@ -69,7 +70,9 @@ async def run(
             LogTail(hexi.kafka, cast.of("supervisor"), WATCHED, watch.apply).run()
         )
         stack.callback(tail.cancel)
-        agents = Agents(hexi, state_dir, _fleet(options))
+        exporter = Exporter(clock_from(local.clock))
+        await exporter.serve(stack)
+        agents = Agents(hexi, state_dir, _fleet(options), exporter)
         stage = Stage(options, hexi, doors, cast, view, watch, agents)
         await _open_province(stage)
         load = Load(doors, _submissions(options), options.rate)
@@ -96,14 +99,14 @@ async def run(
 
 async def _open_province(stage: Stage) -> None:
     """Admit the sites, open accounts, start the agents."""
-    stage.view.say("admitting six data centres and opening accounts …")
+    stage.view.say("admitting seven data centres and opening accounts …")
     prints = {
         facts.site_id: fingerprint(stage.cast.of(f"agent-{facts.site_id}").certificate())
-        for facts in SITES
+        for facts in ALL_SITES
     }
     await setup.admit_sites(stage.doors, stage.options.servers, prints)
     await setup.open_accounts(stage.doors)
-    stage.view.say(f"starting six agents for {stage.options.servers:,} servers …")
+    stage.view.say(f"starting seven agents for {stage.options.servers:,} servers …")
     await stage.agents.start()
 
 

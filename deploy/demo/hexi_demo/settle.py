@@ -27,11 +27,24 @@ class NotAtRestError(Exception):
 
 
 class Rest:
-    """Watches end offsets and what the scheduler has committed."""
+    """Watches spools, end offsets and what the scheduler has committed."""
 
     def __init__(self, stage: Stage) -> None:
+        self._stage = stage
         self._options = client_options(stage.hexi.kafka, stage.cast.of("supervisor"))
         self._clock = SystemClock()
+
+    async def spools_are_empty(self) -> None:
+        """Agents end once they have sent all; who found telemetry dead lives once more."""
+        agents, hexi = self._stage.agents, self._stage.hexi
+        give_up_s = self._clock.real_monotonic_s() + TIMEOUT_S
+        await agents.stop()
+        while left := agents.undecided():
+            if self._clock.real_monotonic_s() > give_up_s:
+                raise NotAtRestError(f"{left} frames are in spools still")
+            await hexi.until_ready("telemetry")
+            await agents.resume()
+            await agents.stop()
 
     async def scheduler_is_through(self) -> None:
         """All that the scheduler was asked is decided and its messages are out.
@@ -94,8 +107,8 @@ class _Ends:
 
 async def settle(stage: Stage) -> None:
     """Sources first, then the scheduler once it is through, then wait for the last echo."""
-    await stage.agents.stop()
     rest = Rest(stage)
+    await rest.spools_are_empty()
     await rest.scheduler_is_through()
     for name in STOPPED:
         await stage.hexi.stop_one(name)

@@ -9,7 +9,7 @@ from hexi.settlement.v1 import settlement_service_pb2 as settlement
 
 from hexi_demo.doors import Doors
 from hexi_demo.identities import TRADERS
-from hexi_demo.province import SITES, SiteFacts, site
+from hexi_demo.province import ALL_SITES, SiteFacts, site
 from hexi_demo.requests import TENANTS
 
 TENANT_DEPOSIT_FEN = 100_000_00
@@ -17,10 +17,10 @@ TRADER_DEPOSIT_FEN = 20_000_00
 
 
 async def admit_sites(doors: Doors, servers: int, fingerprints: dict[str, str]) -> None:
-    """Apply, conform, admit: the operator applies, the supervisor approves."""
+    """Admit those whose agent is known: the operator applies, the supervisor approves."""
     operator = await doors.inventory("operator")
     supervisor = await doors.inventory("supervisor-desk")
-    for facts in SITES:
+    for facts in (f for f in ALL_SITES if f.site_id in fingerprints):
         await operator.RegisterSite(
             inventory.RegisterSiteRequest(
                 idempotency_key=f"demo-register-{facts.site_id}",

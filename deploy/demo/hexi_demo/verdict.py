@@ -27,7 +27,7 @@ from hexi_demo.audit import (
 )
 from hexi_demo.measured import MEASURED, Measured
 from hexi_demo.month import month_of
-from hexi_demo.province import SITES
+from hexi_demo.province import ALL_SITES
 from hexi_demo.requests import TENANTS
 from hexi_demo.stage import Stage
 from hexi_demo.summary import Summary
@@ -93,7 +93,7 @@ async def grades(stage: Stage) -> dict[str, int | str]:
     """The grade of each dimension of which something was measured, site by site."""
     stub = await stage.doors.measures("soc")
     found: dict[str, int | str] = {}
-    for facts in SITES:
+    for facts in ALL_SITES:
         request = measure.ListGradesRequest(site_id=facts.site_id)
         answer = await stub.ListGrades(request, timeout=30, wait_for_ready=True)
         deciding = [f"{g.dimension} {g.grade}" for g in answer.grades if g.decides and g.grade]
