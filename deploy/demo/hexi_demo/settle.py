@@ -35,15 +35,16 @@ class Rest:
         self._clock = SystemClock()
 
     async def spools_are_empty(self) -> None:
-        """Agents end once they have sent all; who found telemetry dead lives once more."""
-        agents, hexi = self._stage.agents, self._stage.hexi
+        """Agents end when they have sent all; who found telemetry dead lives until it has."""
+        agents = self._stage.agents
         give_up_s = self._clock.real_monotonic_s() + TIMEOUT_S
         await agents.stop()
-        while left := agents.undecided():
-            if self._clock.real_monotonic_s() > give_up_s:
-                raise NotAtRestError(f"{left} frames are in spools still")
-            await hexi.until_ready("telemetry")
+        while agents.undecided():
             await agents.resume()
+            while left := agents.undecided():
+                if self._clock.real_monotonic_s() > give_up_s:
+                    raise NotAtRestError(f"{left} frames are in spools still")
+                await self._clock.sleep(POLL_S)
             await agents.stop()
 
     async def scheduler_is_through(self) -> None:
