@@ -106,6 +106,13 @@ def test_an_hour_that_was_dark_in_part_tells_what_its_quarters_tell() -> None:
     assert (within, failed(said[1:], read)) == ([], [SUM])
 
 
+def test_of_an_hour_that_was_mostly_dark_nothing_is_asked() -> None:
+    said = rollups()
+    said[-1].facility_energy_ws = 0
+
+    assert failed(said[2:], range(31, 80)) == []
+
+
 def test_the_last_revision_counts() -> None:
     said = rollups()
     said[3].it_energy_ws //= 2

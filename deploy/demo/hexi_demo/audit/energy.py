@@ -171,37 +171,37 @@ def _energy(power_w: Mapping[int, float]) -> dict[int, float]:
 
 def _add_up(readings: Mapping[str, Readings], newest: Mapping[Window, pb.RollupClosed]) -> Check:
     """What an hour tells of the time that was read is what its quarters tell of it."""
-    wrong, hours, off_ppm = [], 0, 0.0
-    for (site_id, start_ms, width_ms), hour in newest.items():
-        of_site = readings.get(site_id, Readings())
-        for kind, told, points in (
-            ("IT", "it_energy_ws", of_site.it_ws),
-            ("facility", "facility_energy_ws", of_site.facility_ws),
+    wrong, compared, off_ppm = [], 0, 0.0
+    hours = [one for (_, _, width_ms), one in newest.items() if width_ms == HOUR_MS]
+    for hour in hours:
+        of_site = readings.get(hour.site_id, Readings())
+        for kind, points, told in (
+            ("IT", of_site.it_ws, "it_energy_ws"),
+            ("facility", of_site.facility_ws, "facility_energy_ws"),
         ):
-            if width_ms != HOUR_MS:
+            curve = Curve(points)
+            share = curve.between(hour.start_ms, hour.end_ms).share
+            parts = _read(newest, hour, curve, told)
+            if share <= READ_MIN or parts is None:
                 continue
-            parts = _read(newest, (site_id, start_ms, width_ms), Curve(points), told)
-            if parts is None:
-                continue
-            hours += kind == "IT"
-            value = getattr(hour, told) * Curve(points).between(start_ms, hour.end_ms).share
+            compared += 1
+            value = getattr(hour, told) * share
             off_ppm = max(off_ppm, _apart(value, parts))
             if abs(value - parts) > ROUNDING_WS and _apart(value, parts) > PART_PPM:
-                name = _name((site_id, start_ms, HOUR_MS))
+                name = _name((hour.site_id, hour.start_ms, HOUR_MS))
                 wrong.append(f"{name}: {kind} is {value:.0f} Ws, its quarters {parts:.0f}")
-    counted = f"{hours} hours, within {off_ppm / PPM:.4%}"
+    counted = f"{compared} sums of {len(hours)} hours, within {off_ppm / PPM:.4%}"
     return check("energy of an hour is that of its quarters", counted, wrong, seen=1)
 
 
 def _read(
-    newest: Mapping[Window, pb.RollupClosed], hour: Window, curve: Curve, told: str
+    newest: Mapping[Window, pb.RollupClosed], hour: pb.RollupClosed, curve: Curve, told: str
 ) -> float | None:
     """Energy of the quarters while they were read; nothing where one was mostly dark."""
-    site_id, start_ms, _ = hour
     total = 0.0
-    for quarter_ms in range(start_ms, start_ms + HOUR_MS, QUARTER_MS):
+    for quarter_ms in range(hour.start_ms, hour.end_ms, QUARTER_MS):
         share = curve.between(quarter_ms, quarter_ms + QUARTER_MS).share
-        said = newest.get((site_id, quarter_ms, QUARTER_MS))
+        said = newest.get((hour.site_id, quarter_ms, QUARTER_MS))
         if share and (said is None or share <= READ_MIN):
             return None
         total += share * getattr(said, told) if said and share else 0.0
