@@ -58,6 +58,7 @@ CLASSES = Priorities(
 )
 CLAIMS = ClaimRules(10 * MINUTE_MS, 24 * HOUR_MS, 2, accelerators_min=8)
 BUDGET = PreemptionBudget(2 * HOUR_MS, 4)
+POLICY = route_policy()._replace(partitions=1)
 
 Request = Submit | Cancel | HearOffers | HearReports
 
@@ -67,7 +68,7 @@ class Province:
 
     def __init__(self, fleets: Mapping[str, Iterable[Server]], rules: Rules) -> None:
         self.rules, self.now_ms, self.count = rules, START_MS, 0
-        self.router = Router(route_policy()._replace(partitions=1), rules)
+        self.router = Router(POLICY, rules)
         self.route_journal: list[RouteEvent] = []
         self.sites = {name: Site(name) for name in fleets}
         self.journals: dict[str, list[PlaceEvent]] = {name: [] for name in fleets}

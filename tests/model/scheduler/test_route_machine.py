@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 RUN_MS = 3_600_000  # nobody says how long
+POLICY = route_policy()
 
 Request = Submit | Cancel | HearReports | HearOffers
 
@@ -68,7 +69,7 @@ class RouteMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.router = Router(route_policy())
+        self.router = Router(POLICY)
         self.journal: list[RouteEvent] = []
         self.now_ms = 1_000
         self.count = 0
@@ -179,11 +180,11 @@ class RouteMachine(RuleBasedStateMachine):
 
     @invariant()
     def rebuild_is_the_state(self) -> None:
-        rebuilt = Router(route_policy())
+        rebuilt = Router(POLICY)
         for event in self.journal:
             rebuilt.apply(event)
         assert _picture(rebuilt) == _picture(self.router)
-        from_newest = Router(route_policy())
+        from_newest = Router(POLICY)
         for event in _newest(self.journal):
             from_newest.apply(event)
         # What was routed and came back since the newest offer is forgotten: a guess grows better.
