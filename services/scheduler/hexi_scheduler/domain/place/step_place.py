@@ -95,10 +95,22 @@ def _decide(
             yield from learn_before_forgetting(site, command.now_ms, policy.rules)
         yield from _decide_site(site, command, at_ms, rules)
     if site.claims:
+        yield from _keep_claims(site, command, at_ms, policy, rules)
+
+
+def _keep_claims(
+    site: Site, command: PlaceCommand, at_ms: int, policy: Policy, rules: Rules
+) -> Iterator[Placement]:
+    """On a tick until nothing changes: who is served leaves servers where another may fit now."""
+    again = True
+    while again:
+        again = False
         if isinstance(command, Tick):
             yield from review(site, command.now_ms, rules)
         if site.regained() or isinstance(command, Tick):
-            yield from serve(site, at_ms, policy, rules)
+            for placement in serve(site, at_ms, policy, rules):
+                again = isinstance(command, Tick)
+                yield placement
 
 
 def _decide_site(
