@@ -60,7 +60,7 @@ async def test_a_found_server_is_shown_then_published(
         "sources": [source | {"server_label": "host"}],
     }
     (tmp_path / "site.yaml").write_text(json.dumps(config))
-    typed = ["discover", "--config", str(tmp_path / "site.yaml"), "--seconds", "0.4", "--json"]
+    typed = ["discover", "--config", str(tmp_path / "site.yaml"), "--seconds", "2", "--json"]
 
     async def discover(*more: str) -> tuple[int, dict[str, Any]]:
         code = await asyncio.to_thread(main, [*typed, "--like", "n1", *more])

@@ -17,7 +17,7 @@ from hexi_telemetry.domain.energy.rollup import (
 from hexi_telemetry.domain.energy.window import DAY_MS, HOUR_MS, QUARTER_MS, window_start
 from hexi_telemetry.settings import TelemetrySettings
 from hexi_telemetry.wire.rollups import rollup_message
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 POLICIES = TelemetrySettings().energy
@@ -184,6 +184,7 @@ ROWS = st.tuples(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(ROWS, max_size=40))
+@example([(START_MS, 0, 0, 0, 0, 1, 0, -1, 0, 0, 0, 0, 0, 0)])  # nobody measured power
 def test_whatever_a_site_says_its_rollup_fits_the_wire(rows: list[tuple[int, ...]]) -> None:
     points = united([np.array(row, POINT).tobytes() for row in rows])
     minutes = minute_accounts(points, START_MS, START_MS + HOUR_MS, (1_200,) * 24)

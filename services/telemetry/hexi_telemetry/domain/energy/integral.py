@@ -31,6 +31,8 @@ def bridge(points: Points, edges: Integers) -> Bridged:
     uws, slack_uws, server_ms = (np.zeros(len(edges) - 1, np.int64) for _ in range(3))
     total = Bridged(uws, slack_uws, server_ms, np.zeros(len(edges) - 1))
     points = points[points["power_mw"] >= 0]
+    if not len(points):
+        return total
     starts = np.flatnonzero(np.diff(points["first"], prepend=-1))
     for start, end in zip(starts, np.append(starts[1:], len(points)), strict=True):
         if end - start > 1:
