@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from aiohttp import ClientSession, encode_basic_auth, web
 from hexi_agent.sources.openmetrics.options import OpenMetricsOptions
 from hexi_agent.sources.openmetrics.page import OPENMETRICS
 from hexi_agent.sources.openmetrics.source import make
-from hexi_agent.testing.collected import Collected
+from hexi_agent.testing.collected import Collected, collecting
 from hexi_kit.clock import SystemClock
 from hexi_kit.testing.pki import Pki
 from pydantic import ValidationError
@@ -54,16 +54,8 @@ async def exporter(
         await runner.cleanup()
 
 
-@asynccontextmanager
-async def scraping(**options: object) -> AsyncIterator[Collected]:
-    collected = Collected()
-    source = make(OpenMetricsOptions.model_validate({**FAST, **options}), SystemClock())
-    task = asyncio.create_task(source.run(collected.take))
-    try:
-        yield collected
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+def scraping(**options: object) -> AbstractAsyncContextManager[Collected]:
+    return collecting(make(OpenMetricsOptions.model_validate({**FAST, **options}), SystemClock()))
 
 
 def text(body: str, **headers: str) -> Page:

@@ -4,15 +4,14 @@ absent delays nobody. Method: OpenIPMI's simulator where it is; scripts in ipmit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hexi_agent.sources.ipmi.options import IpmiOptions
 from hexi_agent.sources.ipmi.source import IpmiSource, make
-from hexi_agent.sources.raw import RawReading
+from hexi_agent.testing.collected import Collected, Noted, collecting
 from hexi_agent.testing.small_ipmi import USERNAME, SimulatedSensor, SmallIpmi, find_ipmi
 from hexi_kit.clock import SystemClock
 
@@ -37,35 +36,9 @@ def controller(tmp_path: Path) -> Iterator[tuple[SmallIpmi, Path]]:
     small.stop()
 
 
-class Heard:
-    """What a source handed over."""
-
-    def __init__(self) -> None:
-        self.readings: list[RawReading] = []
-        self._more = asyncio.Event()
-
-    def take(self, readings: Sequence[RawReading]) -> None:
-        self.readings += readings
-        self._more.set()
-
-    async def until(self, enough: Callable[[dict[str, float]], bool]) -> dict[str, float]:
-        """The last of each sensor."""
-        async with asyncio.timeout(40):
-            while True:
-                found = {dict(one.labels).get("id", one.name): one.value for one in self.readings}
-                if enough(found):
-                    return found
-                self._more.clear()
-                await self._more.wait()
-
-
-@asynccontextmanager
-async def running(source: IpmiSource, heard: Heard) -> AsyncIterator[None]:
-    """A source that dies takes the test with it."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(source.run(heard.take))
-        yield
-        task.cancel()
+def last_of(heard: Collected) -> dict[str, float]:
+    """The last of each sensor."""
+    return {dict(one.labels).get("id", one.name): one.value for one in heard.readings}
 
 
 def source_of(tool: Path, *targets: dict[str, Any], **more: Any) -> IpmiSource:
@@ -83,12 +56,12 @@ async def test_a_controller_is_read_over_the_network(controller: tuple[SmallIpmi
         "password": small.password,
         "cipher_suite": 3,
     }
-    source, heard = source_of(bin_dir / "ipmitool", target), Heard()
+    source = source_of(bin_dir / "ipmitool", target)
 
-    async with running(source, heard):
-        found = await heard.until(lambda found: len(heard.readings) >= 10)
+    async with collecting(source) as heard:
+        await heard.until(lambda: len(heard.readings) >= 10)
 
-    assert found == {
+    assert last_of(heard) == {
         "Inlet Temp": 24.0,
         "CPU1 Temp": 61.0,
         "FAN1": 8_300.0,
@@ -122,21 +95,27 @@ esac""",
     names = ("good", "deaf", "flood", "mad", "wrong")
     targets = [{"server": name, "host": name} | secret for name in names]
     source = source_of(tool, *targets, timeout_ms=300, concurrency=2)
-    heard = Heard()
+    expected = {(who, "no-answer") for who in ("deaf", "flood", "wrong")}
+    expected |= {("mad", "not-a-sensor"), ("mad", "not-a-number")}
+    found = source.findings.counts
 
-    async with running(source, heard):
-        await heard.until(lambda _: sum(one.subject == "good" for one in heard.readings) >= 20)
+    async with collecting(source) as heard:
+        await heard.until(lambda: len(heard.of("good")) >= 20)
+        await heard.until(
+            lambda: {(who.partition(" ")[0], kind) for who, kind in found} >= expected
+        )
 
     assert {one.subject for one in heard.readings if one.labels} == {"good"}
-    found = {(who.partition(" ")[0], kind) for who, kind in source.findings.counts}
-    assert {("deaf", "no-answer"), ("flood", "no-answer"), ("wrong", "no-answer")} <= found
-    assert {("mad", "not-a-sensor"), ("mad", "not-a-number")} <= found
 
 
 async def test_without_the_tool_it_is_a_finding(tmp_path: Path) -> None:
     good = script(tmp_path, "late", 'echo "FAN1,1,RPM,ok,29.1,Fan,Fan"')
-    source, heard = source_of(tmp_path / "ipmitool", {"server": "s0"}), Heard()
+    source = source_of(tmp_path / "ipmitool", {"server": "s0"})
+    source.findings = noted = Noted(source.name)
 
-    async with running(source, heard):
+    async with collecting(source) as heard:
+        await noted.first()
         await asyncio.to_thread(good.rename, tmp_path / "ipmitool")
-        await heard.until(lambda found: found.get("FAN1") == 1.0)
+        await heard.until(lambda: last_of(heard).get("FAN1") == 1.0)
+
+    assert {kind for _, kind in noted.counts} == {"no-answer"}

@@ -4,7 +4,7 @@ delays nobody. Method: pymodbus' own server on loopback, and sockets that misbeh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from hexi_agent.mapping.subjects import Subjects
 from hexi_agent.sources.modbus.options import ModbusOptions
 from hexi_agent.sources.modbus.source import ModbusSource, make
 from hexi_agent.sources.raw import RawReading
+from hexi_agent.testing.collected import Collected, collecting
 from hexi_kit.clock import SystemClock
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -44,26 +45,6 @@ def device(number: int) -> SimDevice:
     )
 
 
-class Heard:
-    """What a source handed over."""
-
-    def __init__(self) -> None:
-        self.readings: list[RawReading] = []
-        self._more = asyncio.Event()
-
-    def take(self, readings: Sequence[RawReading]) -> None:
-        self.readings += readings
-        self._more.set()
-
-    async def until(self, subject: str, count: int) -> dict[str, float]:
-        """So many readings of a meter; the last of each name."""
-        async with asyncio.timeout(30):
-            while len(found := [one for one in self.readings if one.subject == subject]) < count:
-                self._more.clear()
-                await self._more.wait()
-        return {one.name: one.value for one in found}
-
-
 @asynccontextmanager
 async def meters(*numbers: int) -> AsyncIterator[int]:
     """The port of a gateway with these units behind it."""
@@ -75,32 +56,28 @@ async def meters(*numbers: int) -> AsyncIterator[int]:
         await server.shutdown()
 
 
-@asynccontextmanager
-async def running(source: ModbusSource, heard: Heard) -> AsyncIterator[None]:
-    """A source that dies takes the test with it."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(source.run(heard.take))
-        yield
-        task.cancel()
-
-
 def source_of(targets: list[dict[str, Any]], **more: Any) -> ModbusSource:
     options = {"maps": MAPS, "period_ms": 100, "timeout_ms": 600, "request_timeout_ms": 200}
     told = [{"host": "127.0.0.1", "map": "meter"} | one for one in targets]
     return make(ModbusOptions.model_validate(options | {"targets": told} | more), SystemClock())
 
 
+async def some(heard: Collected, subject: str, count: int) -> dict[str, float]:
+    """So many readings of a meter; the last of each name."""
+    await heard.until(lambda: len(heard.of(subject)) >= count)
+    return {one.name: one.value for one in heard.of(subject)}
+
+
 async def test_units_behind_one_gateway_are_read_and_meet_the_sites_meters() -> None:
     async with meters(1, 2) as port:
         source = source_of([{"subject": f"m{n}", "port": port, "unit": n} for n in (1, 2)])
-        heard = Heard()
-        async with running(source, heard):
-            assert await heard.until("m1", 6) == {
+        async with collecting(source) as heard:
+            assert await some(heard, "m1", 6) == {
                 "facility_energy_wh": 987_654_321_001.0,
                 "facility_power_w": 412_000.5,
                 "it_power_w": 350_000.4,
             }
-            await heard.until("m2", 6)
+            await some(heard, "m2", 6)
 
     assert source.findings.counts == {}
     board = Board(
@@ -121,9 +98,9 @@ async def test_units_behind_one_gateway_are_read_and_meet_the_sites_meters() -> 
 
 async def test_a_register_that_is_not_there_costs_only_itself() -> None:
     async with meters(1) as port:
-        source, heard = source_of([{"subject": "m", "port": port, "map": "hole"}]), Heard()
-        async with running(source, heard):
-            assert await heard.until("m", 3) == {"facility_power_w": 412_000.5}
+        source = source_of([{"subject": "m", "port": port, "map": "hole"}])
+        async with collecting(source) as heard:
+            assert await some(heard, "m", 3) == {"facility_power_w": 412_000.5}
 
     assert {kind for _, kind in source.findings.counts} == {"refused"}
 
@@ -149,26 +126,27 @@ async def test_meters_that_hang_babble_or_are_away_delay_nobody() -> None:
             "away": 1,
         }
         source = source_of([{"subject": name, "port": one} for name, one in ports.items()])
-        heard = Heard()
-        async with running(source, heard):
-            await heard.until("good", 30)
+        found, silent = source.findings.counts, {str(ports["deaf"]), str(ports["mad"]), "1"}
+        async with collecting(source) as heard:
+            await some(heard, "good", 30)
+            await heard.until(
+                lambda: {where.partition(":")[2].partition("/")[0] for where, _ in found} >= silent
+            )
     for one in (deaf, mad):
         one.close()
         await one.wait_closed()
 
     assert {one.subject for one in heard.readings} == {"good"}
-    silent = {where.partition(":")[2].partition("/")[0] for where, _ in source.findings.counts}
-    assert silent >= {str(ports["deaf"]), str(ports["mad"]), "1"}
 
 
 async def test_a_meter_that_was_away_is_read_again() -> None:
     async with meters(1) as port:
-        source, heard = source_of([{"subject": "m", "port": port}]), Heard()
-        async with running(source, heard):
-            await heard.until("m", 3)
+        source = source_of([{"subject": "m", "port": port}])
+        async with collecting(source) as heard:
+            await some(heard, "m", 3)
             async with _gone(port):
                 pass
-            await heard.until("m", len(heard.readings) + 3)
+            await some(heard, "m", len(heard.readings) + 3)
 
 
 @asynccontextmanager

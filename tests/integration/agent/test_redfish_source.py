@@ -3,13 +3,12 @@ or refuses delays nobody. Method: small controllers on loopback, and DMTF's mock
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import ssl
 import tarfile
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -20,10 +19,9 @@ from hexi_agent.discovery.census import Census
 from hexi_agent.mapping.match import RuleBook
 from hexi_agent.mapping.rules import shipped
 from hexi_agent.mapping.subjects import Subjects
-from hexi_agent.sources.findings import Finding, Findings
-from hexi_agent.sources.raw import RawReading
 from hexi_agent.sources.redfish.options import Credentials, RedfishOptions
 from hexi_agent.sources.redfish.source import RedfishSource, make
+from hexi_agent.testing.collected import Collected, Noted, collecting
 from hexi_agent.testing.small_redfish import PASSWORD, USERNAME, SmallRedfish, report, small_tree
 from hexi_kit.clock import SystemClock
 from hexi_kit.testing.pki import Pki
@@ -31,36 +29,6 @@ from hexi_kit.testing.pki import Pki
 BESIDE = Path(__file__).resolve().parents[4] / "shared" / "data"
 MOCKUP = Path(os.environ.get("HEXI_DATA", BESIDE)) / "redfish" / "mockup_public_rackmount1.tar.gz"
 POWER = "Power/PowerControl/PowerConsumedWatts"
-
-
-class Heard:
-    """What a source handed over."""
-
-    def __init__(self) -> None:
-        self.readings: list[RawReading] = []
-        self._more = asyncio.Event()
-
-    def take(self, readings: Sequence[RawReading]) -> None:
-        self.readings += readings
-        self._more.set()
-
-    def of(self, subject: str, name: str = POWER) -> list[float]:
-        return [one.value for one in self.readings if (one.subject, one.name) == (subject, name)]
-
-    async def until(self, enough: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
-            while not enough():
-                self._more.clear()
-                await self._more.wait()
-
-
-@asynccontextmanager
-async def running(source: RedfishSource, heard: Heard) -> AsyncIterator[None]:
-    """A source that dies takes the test with it."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(source.run(heard.take))
-        yield
-        task.cancel()
 
 
 @pytest.fixture
@@ -96,36 +64,26 @@ def source_of(folder: Path, smalls: Sequence[SmallRedfish], **more: Any) -> Redf
     return make(RedfishOptions.model_validate(options | more), SystemClock())
 
 
-class Noted(Findings):
-    """Findings of a source that polls, to be waited for."""
+def power(heard: Collected, subject: str = "s0") -> list[float]:
+    return heard.named(POWER, subject)
 
-    def __init__(self, source: RedfishSource) -> None:
-        super().__init__(source.name)
-        self._first = asyncio.Event()
-        source.findings = self
 
-    def note(self, subject: str, found: Iterable[Finding]) -> None:
-        super().note(subject, found)
-        if self.counts:
-            self._first.set()
-
-    async def first(self) -> None:
-        async with asyncio.timeout(30):
-            await self._first.wait()
+async def some_power(heard: Collected) -> None:
+    await heard.until(lambda: bool(power(heard)))
 
 
 async def test_a_controller_is_found_out_and_then_asked_again_and_again(
     tmp_path: Path, controllers: Callable[..., Any]
 ) -> None:
     small = await controllers(small_tree(power_w=431.0))
-    source, heard = source_of(tmp_path, [small]), Heard()
+    source = source_of(tmp_path, [small])
 
-    async with running(source, heard):
-        await heard.until(lambda: len(heard.of("s0")) >= 3)
+    async with collecting(source) as heard:
+        await heard.until(lambda: len(power(heard)) >= 3)
 
-    assert set(heard.of("s0")) == {431.0}
-    assert heard.of("s0", "Sensor/Temperature")[:3] == [20.0, 21.0, 22.0]
-    assert heard.of("s0", "MetricReport/CPUUtil")[0] == 12.5
+    assert set(power(heard)) == {431.0}
+    assert heard.named("Sensor/Temperature", "s0")[:3] == [20.0, 21.0, 22.0]
+    assert heard.named("MetricReport/CPUUtil", "s0")[0] == 12.5
     assert source.findings.counts == {}
     # Sensors come in one answer, and nobody asks the root twice.
     assert "GET /Chassis/1/Sensors/Inlet0" not in small.asked
@@ -142,13 +100,12 @@ async def test_a_controller_that_hangs_delays_nobody(
     for deaf in smalls[:4]:
         deaf.hangs.add("")
     source = source_of(tmp_path, smalls, concurrency=4, timeout_ms=200, request_timeout_ms=150)
-    heard = Heard()
 
-    async with running(source, heard):
-        await heard.until(lambda: min(len(heard.of("s4")), len(heard.of("s5"))) >= 10)
+    async with collecting(source) as heard:
+        await heard.until(lambda: min(len(power(heard, "s4")), len(power(heard, "s5"))) >= 10)
         for deaf in smalls[:4]:
             deaf.hangs.clear()
-        await heard.until(lambda: all(heard.of(f"s{number}") for number in range(4)))
+        await heard.until(lambda: all(power(heard, f"s{number}") for number in range(4)))
 
     assert source.findings.counts[(smalls[0].url, "no-answer")] >= 1
 
@@ -163,10 +120,9 @@ async def test_a_resource_that_hangs_or_breaks_costs_only_itself(
     small.breaks.add("/Chassis/1/Sensors/Inlet1")
     del small.tree["/Chassis/1/Sensors/Inlet2"]
     source = source_of(tmp_path, [small], timeout_ms=400, request_timeout_ms=100)
-    heard = Heard()
 
-    async with running(source, heard):
-        await heard.until(lambda: len(heard.of("s0", "MetricReport/CPUUtil")) >= 4)
+    async with collecting(source) as heard:
+        await heard.until(lambda: len(heard.named("MetricReport/CPUUtil", "s0")) >= 4)
 
     assert small.asked.count("GET /Chassis/1/Sensors/Inlet0") == 1
     assert small.asked.count("GET /Chassis/1/Sensors/Inlet1") >= 3
@@ -180,10 +136,9 @@ async def test_a_wrong_password_is_tried_once_and_never_told(
     small = await controllers(small_tree())
     secret = "a wrong one that nobody may see"
     source = source_of(tmp_path, [small], credentials=credentials(tmp_path, secret))
-    heard = Heard()
+    source.findings = noted = Noted(source.name)
 
-    noted = Noted(source)
-    async with running(source, heard):
+    async with collecting(source) as heard:
         await noted.first()
 
     assert small.logins == 1
@@ -197,13 +152,13 @@ async def test_an_expired_session_is_begun_anew(
     tmp_path: Path, controllers: Callable[..., Any]
 ) -> None:
     small = await controllers(small_tree())
-    source, heard = source_of(tmp_path, [small]), Heard()
+    source = source_of(tmp_path, [small])
 
-    async with running(source, heard):
-        await heard.until(lambda: bool(heard.of("s0")))
+    async with collecting(source) as heard:
+        await some_power(heard)
         small.tokens.clear()
-        seen = len(heard.of("s0"))
-        await heard.until(lambda: len(heard.of("s0")) > seen + 1)
+        seen = len(power(heard))
+        await heard.until(lambda: len(power(heard)) > seen + 1)
 
     assert small.logins == 2
     assert source.findings.counts == {}
@@ -219,17 +174,15 @@ async def test_only_a_trusted_certificate_is_spoken_to(
     der = ssl.PEM_cert_to_DER_cert(identity.cert_path.read_text())
     pinned = {"url": small.url, "server": "s0", "fingerprint": sha256(der).hexdigest()}
     strange = source_of(tmp_path, [small])
-    heard = Heard()
+    strange.findings = noted = Noted(strange.name)
 
-    noted = Noted(strange)
-    async with running(strange, heard):
+    async with collecting(strange):
         await noted.first()
     assert not small.asked
 
     for more in ({"authority": identity.ca_path}, {"targets": [pinned]}):
-        trusted = Heard()
-        async with running(source_of(tmp_path, [small], **more), trusted):
-            await trusted.until(lambda trusted=trusted: bool(trusted.of("s0")))
+        async with collecting(source_of(tmp_path, [small], **more)) as trusted:
+            await some_power(trusted)
 
 
 async def test_reports_that_are_pushed_are_taken_and_no_longer_asked_for(
@@ -238,30 +191,29 @@ async def test_reports_that_are_pushed_are_taken_and_no_longer_asked_for(
     small = await controllers(small_tree())
     secret = tmp_path / "secret"
     secret.write_text("sixteen bytes or more")
-    source, heard = source_of(tmp_path, [small], push={"secret": secret, "renew_s": 1}), Heard()
+    source = source_of(tmp_path, [small], push={"secret": secret, "renew_s": 1})
 
-    async with running(source, heard):
-        await heard.until(lambda: bool(heard.of("s0")))
+    async with collecting(source) as heard:
+        await some_power(heard)
         (subscription,) = small.subscriptions
         assert await small.push(report(77.0)) == 204
-        assert 77.0 in heard.of("s0", "MetricReport/CPUUtil")
+        assert 77.0 in heard.named("MetricReport/CPUUtil", "s0")
         # An event that only names a report has it asked for.
         small.tree["/TelemetryService/MetricReports/Other"] = report(55.0)
         origin = {"@odata.id": "/redfish/v1/TelemetryService/MetricReports/Other"}
         assert await small.push({"Events": [{"OriginOfCondition": origin}]}) == 204
-        await heard.until(lambda: 55.0 in heard.of("s0", "MetricReport/CPUUtil"))
+        await heard.until(lambda: 55.0 in heard.named("MetricReport/CPUUtil", "s0"))
         small.asked.clear()
-        seen = len(heard.of("s0"))
-        await heard.until(lambda: len(heard.of("s0")) > seen + 2)
+        seen = len(power(heard))
+        await heard.until(lambda: len(power(heard)) > seen + 2)
         assert "GET /TelemetryService/MetricReports/CPU" not in small.asked
         # The controller forgot us: the promise is renewed.
         small.tree = {p: d for p, d in small.tree.items() if "Subscriptions" not in p}
         await heard.until(lambda: bool(small.subscriptions))
     assert small.subscriptions == [subscription]
 
-    again = Heard()
-    async with running(source_of(tmp_path, [small], push={"secret": secret}), again):
-        await again.until(lambda: bool(again.of("s0")))
+    async with collecting(source_of(tmp_path, [small], push={"secret": secret})) as again:
+        await some_power(again)
     # Another life of the agent listens elsewhere: the old promise is taken back.
     assert len(small.subscriptions) == 1
 
@@ -272,21 +224,21 @@ async def test_what_strangers_push_is_refused(
     small = await controllers(small_tree())
     secret = tmp_path / "secret"
     secret.write_text("sixteen bytes or more")
-    source, heard = source_of(tmp_path, [small], push={"secret": secret}), Heard()
+    source = source_of(tmp_path, [small], push={"secret": secret})
 
-    async with running(source, heard):
-        await heard.until(lambda: bool(heard.of("s0")))
+    async with collecting(source) as heard:
+        await some_power(heard)
         there = small.subscriptions[0]["Destination"]
         other = there[:-4] + ("0000" if there[-4:] != "0000" else "1111")
         assert await small.push(report(66.0), other) == 404
         assert await small.push(report(66.0), there.replace("/redfish-events/", "/re/")) == 404
         assert await small.push(b"not json", there) == 400
         assert await small.push(BytesIO(b" " * (5 * 1024**2)), there) == 413
-    assert 66.0 not in heard.of("s0", "MetricReport/CPUUtil")
+    assert 66.0 not in heard.named("MetricReport/CPUUtil", "s0")
 
     elsewhere = {"url": small.url, "server": "s0", "pushes_from": ["192.0.2.0/24"]}
     source = source_of(tmp_path, [small], targets=[elsewhere], push={"secret": secret})
-    async with running(source, heard):
+    async with collecting(source) as heard:
         await heard.until(lambda: small.subscriptions[0]["Destination"] != there)
         assert await small.push(report(66.0)) == 404
     assert source.findings.counts[(small.url, "push-forged")] == 1
@@ -299,11 +251,11 @@ async def test_the_clock_of_a_controller_is_put_right(
     tree["/TelemetryService/MetricReports/CPU"] = report(9.0, "1970-01-01T00:10:00Z")
     small = await controllers(tree)
     small.date = "Thu, 01 Jan 1970 00:10:00 GMT"
-    source, heard = source_of(tmp_path, [small]), Heard()
+    source = source_of(tmp_path, [small])
     began_ms = SystemClock().now_ms()
 
-    async with running(source, heard):
-        await heard.until(lambda: bool(heard.of("s0", "MetricReport/CPUUtil")))
+    async with collecting(source) as heard:
+        await heard.until(lambda: bool(heard.named("MetricReport/CPUUtil", "s0")))
 
     (at_ms,) = {r.at_ms for r in heard.readings if r.name == "MetricReport/CPUUtil"} - {0}
     assert abs(at_ms - began_ms) < 60_000
@@ -315,10 +267,10 @@ async def test_the_mockup_of_dmtf_is_found_out_and_mapped(
 ) -> None:
     small = await controllers(mockup(), login=False)
     source = source_of(tmp_path, [small], credentials=None)
-    heard, book = Heard(), RuleBook(shipped("redfish").rules)
+    book = RuleBook(shipped("redfish").rules)
 
-    async with running(source, heard):
-        await heard.until(lambda: len(heard.of("s0")) >= 2)
+    async with collecting(source) as heard:
+        await heard.until(lambda: len(power(heard)) >= 2)
 
     mapped: dict[str, tuple[int, float]] = {}  # of each metric: its first rule, and a value of it
     for one in heard.readings:

@@ -4,16 +4,15 @@ away delays nobody. Method: snmpsim in a process of its own, and sockets that mi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hexi_agent.sources.raw import RawReading
 from hexi_agent.sources.snmp.options import SnmpOptions
 from hexi_agent.sources.snmp.source import SnmpSource, make
+from hexi_agent.testing.collected import Collected, collecting
 from hexi_agent.testing.small_snmp import USER, SmallSnmp
 from hexi_kit.clock import SystemClock
 
@@ -48,37 +47,6 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSnmp]:
     small.stop()
 
 
-class Heard:
-    """What a source handed over."""
-
-    def __init__(self) -> None:
-        self.readings: list[RawReading] = []
-        self._more = asyncio.Event()
-
-    def take(self, readings: Sequence[RawReading]) -> None:
-        self.readings += readings
-        self._more.set()
-
-    async def until(self, subject: str, name: str, count: int) -> list[float]:
-        async with asyncio.timeout(40):
-            while len(found := self.of(subject, name)) < count:
-                self._more.clear()
-                await self._more.wait()
-        return found
-
-    def of(self, subject: str, name: str) -> list[float]:
-        return [one.value for one in self.readings if (one.subject, one.name) == (subject, name)]
-
-
-@asynccontextmanager
-async def running(source: SnmpSource, heard: Heard) -> AsyncIterator[None]:
-    """A source that dies takes the test with it."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(source.run(heard.take))
-        yield
-        task.cancel()
-
-
 def by_community(agent: SmallSnmp, subject: str, **more: Any) -> dict[str, Any]:
     told = {"subject": subject, "host": "127.0.0.1", "port": agent.port, "map": "pdu"}
     return told | {"community": agent.folder / "c"} | more
@@ -103,16 +71,22 @@ def source_of(*targets: dict[str, Any], **more: Any) -> SnmpSource:
     return make(SnmpOptions.model_validate(options | limits | more), SystemClock())
 
 
-async def test_objects_and_columns_are_read_by_community_and_by_user(agent: SmallSnmp) -> None:
-    source, heard = source_of(by_community(agent, "a"), by_user(agent, "b")), Heard()
+async def some(heard: Collected, subject: str, name: str, count: int) -> list[float]:
+    """At least so many values."""
+    await heard.until(lambda: len(heard.named(name, subject)) >= count)
+    return heard.named(name, subject)
 
-    async with running(source, heard):
+
+async def test_objects_and_columns_are_read_by_community_and_by_user(agent: SmallSnmp) -> None:
+    source = source_of(by_community(agent, "a"), by_user(agent, "b"))
+
+    async with collecting(source) as heard:
         for subject in ("a", "b"):
-            assert (await heard.until(subject, "it_power_w", 2))[0] == 5_120.0
-            assert (await heard.until(subject, "it_energy_wh", 1))[0] == 429_496_729_612_300.0
-            outlets = await heard.until(subject, "pdu_outlet", 42)
+            assert (await some(heard, subject, "it_power_w", 2))[0] == 5_120.0
+            assert (await some(heard, subject, "it_energy_wh", 1))[0] == 429_496_729_612_300.0
+            outlets = await some(heard, subject, "pdu_outlet", 42)
             assert outlets[:42] == [100.0 + row for row in range(1, 43)]
-            assert set(await heard.until(subject, "inlet", 1)) == {21.5}
+            assert set(await some(heard, subject, "inlet", 1)) == {21.5}
 
     labels = {one.labels for one in heard.readings if one.name == "pdu_outlet"}
     assert (("index", "42"), ("of", "outlet")) in labels
@@ -121,10 +95,10 @@ async def test_objects_and_columns_are_read_by_community_and_by_user(agent: Smal
 
 
 async def test_a_column_ends_at_its_bound(agent: SmallSnmp) -> None:
-    source, heard = source_of(by_community(agent, "a"), rows_max=30), Heard()
+    source = source_of(by_community(agent, "a"), rows_max=30)
 
-    async with running(source, heard):
-        await heard.until("a", "inlet", 1)
+    async with collecting(source) as heard:
+        await some(heard, "a", "inlet", 1)
 
     rows = {one.labels for one in heard.readings if one.name == "pdu_outlet"}
     assert len(rows) == 30
@@ -154,12 +128,17 @@ async def test_strangers_and_the_mad_delay_nobody(agent: SmallSnmp, tmp_path: Pa
         by_user(agent, "forger", hash_key=tmp_path / "wrong"),
         by_community(agent, "forgetful", community=tmp_path / "nowhere"),
     )
-    heard = Heard()
 
-    async with running(source, heard):
-        await heard.until("good", "it_power_w", 5)
+    found = source.findings.counts
+
+    async with collecting(source) as heard:
+        await some(heard, "good", "it_power_w", 5)
+        await heard.until(
+            lambda: (
+                {who.partition(" ")[0] for who, kind in found if kind == "no-answer"}
+                >= {"mad", "away", "stranger", "forger", "forgetful"}
+            )
+        )
     transport.close()
 
     assert {one.subject for one in heard.readings} == {"good"}
-    silent = {who.partition(" ")[0] for who, kind in source.findings.counts if kind == "no-answer"}
-    assert silent >= {"mad", "away", "stranger", "forger", "forgetful"}

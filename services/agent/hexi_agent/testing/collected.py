@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 
-from hexi_agent.sources.raw import RawReading
+from hexi_agent.sources.findings import Finding, Findings
+from hexi_agent.sources.raw import RawReading, RawSource
 
-WAIT_S = 20.0
+WAIT_S = 40.0
 
 
 class Collected:
@@ -27,6 +29,9 @@ class Collected:
             one.value for one in self.readings if one.name == name and subject in ("", one.subject)
         ]
 
+    def of(self, subject: str) -> list[RawReading]:
+        return [one for one in self.readings if one.subject == subject]
+
     def subjects(self, name: str) -> list[str]:
         return [one.subject for one in self.readings if one.name == name]
 
@@ -35,3 +40,30 @@ class Collected:
             while not is_there():
                 self._more.clear()
                 await self._more.wait()
+
+
+class Noted(Findings):
+    """Findings of a source that may take nothing else, to be waited for."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source)
+        self._first = asyncio.Event()
+
+    def note(self, subject: str, found: Iterable[Finding]) -> None:
+        super().note(subject, found)
+        if self.counts:
+            self._first.set()
+
+    async def first(self) -> None:
+        async with asyncio.timeout(WAIT_S):
+            await self._first.wait()
+
+
+@asynccontextmanager
+async def collecting(source: RawSource) -> AsyncIterator[Collected]:
+    """What a source takes while it runs; one that dies takes the test with it."""
+    collected = Collected()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(source.run(collected.take))
+        yield collected
+        task.cancel()
