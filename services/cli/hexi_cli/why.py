@@ -111,10 +111,19 @@ def _scores(choice: route_pb2.Choice, lang: str) -> Table:
         is_full = number == len(choice.scores)
         mark = f" ({title('full', lang)})" if is_full else ""
         total = sum(getattr(score, term) for term in TERMS)
-        numbers = [f"{value:,}" for value in (total, *(getattr(score, t) for t in terms))]
+        numbers = [f"{total:,}", *(_term(score, name, lang) for name in terms)]
         site = f"{'  ' if number else '● '}{score.site_id}{mark}"
         table.add_row(site, score.class_id, *numbers, style="dim" if is_full else "")
     return table
+
+
+def _term(score: route_pb2.SiteScore, name: str, lang: str) -> str:
+    """What it costs; of a latency also how long it is, and who says so."""
+    value = f"{getattr(score, name):,}"
+    if name != "latency":
+        return value
+    said_by = title("measured" if score.latency_measured else "registered", lang)
+    return f"{value} ({score.latency_us / 1_000:g} ms, {said_by})"
 
 
 def _sites(answer: pb.ExplainWorkloadResponse, lang: str) -> Table:

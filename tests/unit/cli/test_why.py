@@ -67,3 +67,15 @@ def test_what_is_placed_shows_its_site_against_the_next_by_the_terms_that_count(
     assert "922" in text
     assert "jinchang (" in text
     assert ("carbon" if lang == "en" else "碳") not in text
+
+
+def test_a_latency_says_whether_agents_measured_it() -> None:
+    answer = pb.ExplainWorkloadResponse(state=workload_pb2.WORKLOAD_STATE_RUNNING)
+    asked = {"class_id": "A100", "price": 900, "latency": 2_640}
+    answer.choice.scores.add(site_id="qingyang", latency_us=13_200, latency_measured=True, **asked)
+    answer.choice.scores.add(site_id="lanzhou", latency_us=13_200, **asked)
+
+    text = shown(answer, "en")
+
+    assert "2,640 (13.2 ms, measured)" in text
+    assert "2,640 (13.2 ms, registered)" in text

@@ -8,7 +8,7 @@ from hexi_scheduler.domain.route.filters import Suitable
 from hexi_scheduler.domain.route.route import HearOffers, Route, RouteState, Submit
 from hexi_scheduler.domain.route.router import Router
 from hexi_scheduler.domain.route.step_route import step
-from hexi_scheduler.domain.workload import Demand, Resources, Workload
+from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
 from hexi_scheduler.settings import route_policy
 from hexi_scheduler.wire import route as wire
 from hexi_scheduler.wire.workload import WorkloadReader
@@ -116,3 +116,25 @@ def test_equal_demands_share_one_comparison_until_a_site_says_something_new() ->
     assert first.choice is second.choice
     assert third.choice is not None
     assert third.choice.scores[0].terms.price == 2
+
+
+def test_each_score_says_whether_its_latency_was_measured() -> None:
+    router = Router(route_policy())
+    near = SiteStanding(True, latencies_us=(("east", 3_000),), latency_measured=("east",))
+    far = SiteStanding(True, latencies_us=(("east", 9_000),))
+    offers = (offer("a", 1, 1_100, True), offer("b", 1, 1_100, True))
+    told = [one._replace(standing=s) for one, s in zip(offers, (near, far), strict=True)]
+    step(router, HearOffers(tuple(told)), NOW_MS)
+    asked = Constraints(latency_region="east", latency_us_max=20_000)
+    workload = Workload("w", "t", Demand(Resources(1_000, 512), constraints=asked))
+
+    (route,) = step(router, Submit((workload,)), NOW_MS)
+
+    assert isinstance(route, Route)
+    assert route.choice is not None
+    assert [score[3:] for score in route.choice.scores] == [(3_000, True), (9_000, False)]
+    ((_, value),) = wire.entries([route], 0, 7)
+    assert value is not None
+    read = wire.entry(value, WorkloadReader())
+    assert isinstance(read, Route)
+    assert read.choice == route.choice

@@ -203,13 +203,19 @@ def test_a_claim_keeps_servers_from_others_and_tells_its_own_start(full: World) 
             {"latencies_us": (("east", 13_200),)},
             {"constraints": {"latency_region": "east", "latency_us_max": 10_000}},
             "latency",
-            "lanzhou is 3.2 ms too far from east: 13.2 ms one way, 10 allowed",
+            "lanzhou is 3.2 ms too far from east: 13.2 ms one way as registered, 10 allowed",
+        ),
+        (
+            {"latencies_us": (("east", 13_200),), "latency_measured": ("east",)},
+            {"constraints": {"latency_region": "east", "latency_us_max": 10_000}},
+            "latency",
+            "lanzhou is 3.2 ms too far from east: 13.2 ms one way as measured, 10 allowed",
         ),
         (
             {},
             {"constraints": {"latency_region": "east", "latency_us_max": 10_000}},
             "latency",
-            "nobody has measured the latency from lanzhou to east",
+            "the latency from lanzhou to east is neither measured nor registered",
         ),
         (
             {"price": 1_200_000},

@@ -630,6 +630,10 @@ class SiteScore(_message.Message):
     DATA_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     RISK_FIELD_NUMBER: _builtins.int
+    VOUCHER_FIELD_NUMBER: _builtins.int
+    VOUCHER_ID_FIELD_NUMBER: _builtins.int
+    LATENCY_US_FIELD_NUMBER: _builtins.int
+    LATENCY_MEASURED_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     class_id: _builtins.str
     price: _builtins.int
@@ -638,6 +642,12 @@ class SiteScore(_message.Message):
     data: _builtins.int
     latency: _builtins.int
     risk: _builtins.int
+    voucher: _builtins.int
+    """What a voucher of the tenant takes off the price, zero or below, and which one."""
+    voucher_id: _builtins.str
+    latency_us: _builtins.int
+    """One way to the region that was asked for; measured by agents, else as registered."""
+    latency_measured: _builtins.bool
     def __init__(
         self,
         *,
@@ -649,10 +659,14 @@ class SiteScore(_message.Message):
         data: _builtins.int = ...,
         latency: _builtins.int = ...,
         risk: _builtins.int = ...,
+        voucher: _builtins.int = ...,
+        voucher_id: _builtins.str = ...,
+        latency_us: _builtins.int = ...,
+        latency_measured: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "class_id", b"class_id", "data", b"data", "energy", b"energy", "latency", b"latency", "price", b"price", "risk", b"risk", "site_id", b"site_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "class_id", b"class_id", "data", b"data", "energy", b"energy", "latency", b"latency", "latency_measured", b"latency_measured", "latency_us", b"latency_us", "price", b"price", "risk", b"risk", "site_id", b"site_id", "voucher", b"voucher", "voucher_id", b"voucher_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -451,6 +451,7 @@ class Miss(_message.Message):
     ALONE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     TEXT_ZH_FIELD_NUMBER: _builtins.int
+    MEASURED_FIELD_NUMBER: _builtins.int
     dimension: _builtins.str
     """"cpu", "memory", "accelerators", "device_share", "gang", "latency", "price", "security_grade", …"""
     site_id: _builtins.str
@@ -463,6 +464,8 @@ class Miss(_message.Message):
     """Nothing else stood in the way there."""
     text: _builtins.str
     text_zh: _builtins.str
+    measured: _builtins.bool
+    """Of a latency: agents measured it; else it is as registered."""
     def __init__(
         self,
         *,
@@ -475,10 +478,11 @@ class Miss(_message.Message):
         alone: _builtins.bool = ...,
         text: _builtins.str = ...,
         text_zh: _builtins.str = ...,
+        measured: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_server", b"_server", "server", b"server"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_server", b"_server", "alone", b"alone", "asked", b"asked", "dimension", b"dimension", "found", b"found", "server", b"server", "site_id", b"site_id", "text", b"text", "text_zh", b"text_zh", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_server", b"_server", "alone", b"alone", "asked", b"asked", "dimension", b"dimension", "found", b"found", "measured", b"measured", "server", b"server", "site_id", b"site_id", "text", b"text", "text_zh", b"text_zh", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__server: _TypeAlias = _typing.Literal["server"]  # noqa: Y015
     _WhichOneofArgType__server: _TypeAlias = _typing.Literal["_server", b"_server"]  # noqa: Y015

@@ -48,12 +48,17 @@ MISSES: dict[str, Both] = {
     "declined": ("{site} declined it: {names}", "{site} 拒绝了它: {names}"),
     "room": ("{site} says it has no room", "{site} 表示没有空间"),
     "latency": (
-        "{site} is {lack} ms too far from {names}: {found} ms one way, {asked} allowed",
+        "{site} is {lack} ms too far from {names}: {found} ms one way as registered, "
+        "{asked} allowed",
+        "{site} 到 {names} 时延超出 {lack} ms (登记值 {found}, 上限 {asked})",
+    ),
+    "measured_latency": (
+        "{site} is {lack} ms too far from {names}: {found} ms one way as measured, {asked} allowed",
         "{site} 到 {names} 时延超出 {lack} ms (实测 {found}, 上限 {asked})",
     ),
-    "unmeasured_latency": (
-        "nobody has measured the latency from {site} to {names}",
-        "{site} 到 {names} 的时延尚无实测",
+    "unknown_latency": (
+        "the latency from {site} to {names} is neither measured nor registered",
+        "{site} 到 {names} 的时延既无实测也未登记",
     ),
     "price": (
         "price ceiling {asked} under the cheapest class {names} at {found} yuan in {site}",
@@ -75,7 +80,7 @@ MISSES: dict[str, Both] = {
         "{site} is {found} km from {names}, at least {asked} is asked",
         "{site} 距 {names} {found} 公里, 至少需要 {asked} 公里",
     ),
-    "unmeasured_distance": (
+    "unknown_distance": (
         "how far {site} is from {names} is not known",
         "{site} 与 {names} 的距离未知",
     ),
@@ -137,6 +142,7 @@ def miss_message(miss: Miss) -> workload_pb2.Miss:
         found=miss.found,
         unit=UNITS.get(miss.dimension, ""),
         alone=miss.alone,
+        measured=miss.measured,
         text=text,
         text_zh=text_zh,
     )
@@ -158,8 +164,9 @@ def amount(value: int, scale: int) -> str:
 
 
 def _sentences(miss: Miss) -> Both:
-    unmeasured = miss.found == MISSING and miss.dimension in ("latency", "distance")
-    name = f"unmeasured_{miss.dimension}" if unmeasured else miss.dimension
+    name = f"measured_{miss.dimension}" if miss.measured else miss.dimension
+    if miss.found == MISSING and miss.dimension in ("latency", "distance"):
+        name = f"unknown_{miss.dimension}"
     english, chinese = MISSES.get(name, OTHERWISE)
     fields = _fields(miss)
     also = ("", "") if miss.alone else ALSO

@@ -32,3 +32,4 @@ class Miss(NamedTuple):
     server: int | None = None
     alone: bool = True  # nothing else stood in the way there
     names: tuple[str, ...] = ()  # where a name says more than a number
+    measured: bool = False  # a latency; else it is as registered

@@ -32,10 +32,15 @@ def choice(message: route_pb2.Choice) -> Choice:
 @lru_cache(maxsize=SCORES_MAX)
 def _score_bytes(score: Score) -> bytes:
     return route_pb2.SiteScore(
-        site_id=score.site_id, class_id=score.class_id, **score.terms._asdict()
+        site_id=score.site_id,
+        class_id=score.class_id,
+        latency_us=score.latency_us,
+        latency_measured=score.latency_measured,
+        **score.terms._asdict(),
     ).SerializeToString()
 
 
 def _score(message: route_pb2.SiteScore) -> Score:
     terms = CostTerms(*(getattr(message, term) for term in CostTerms._fields))
-    return Score(message.site_id, message.class_id, terms)
+    latency = message.latency_us, message.latency_measured
+    return Score(message.site_id, message.class_id, terms, *latency)

@@ -25,6 +25,7 @@ class _Gap(NamedTuple):
     found: int
     names: tuple[str, ...] = ()
     dimension: str = ""  # where it says more than the filter's name
+    measured: bool = False
 
     @property
     def missing(self) -> int:
@@ -42,7 +43,7 @@ def site_misses(judged: Iterable[Judged], demand: Demand, around: Around) -> tup
             if dimension not in best or key < best[dimension][0]:
                 alone = len(objections) == 1
                 miss = Miss(dimension, offer.site_id, gap.asked, gap.found, None, alone, gap.names)
-                best[dimension] = key, miss
+                best[dimension] = key, miss._replace(measured=gap.measured)
     return tuple(miss for _, miss in best.values())
 
 
@@ -59,7 +60,8 @@ def _latency(offer: SiteOffer, demand: Demand, around: Around) -> _Gap:
     asked = demand.constraints
     found = latency_us(offer, asked.latency_region)
     found = UNMEASURED if found is None else found
-    return _Gap(asked.latency_us_max, found, (asked.latency_region,))
+    measured = asked.latency_region in offer.standing.latency_measured
+    return _Gap(asked.latency_us_max, found, (asked.latency_region,), measured=measured)
 
 
 def _grade(offer: SiteOffer, demand: Demand, around: Around) -> _Gap:

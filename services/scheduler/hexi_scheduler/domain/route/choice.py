@@ -9,11 +9,13 @@ from hexi_scheduler.domain.route.cost import CostTerms
 
 
 class Score(NamedTuple):
-    """A class of a site and the terms of its cost."""
+    """A class of a site and the terms of its cost; the latency where a region was asked for."""
 
     site_id: str
     class_id: str
     terms: CostTerms
+    latency_us: int = 0
+    latency_measured: bool = False
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from itertools import islice
 from hexi_scheduler.domain.route.board import Board, Candidate
 from hexi_scheduler.domain.route.choice import Choice, Score
 from hexi_scheduler.domain.route.cost import stay_of, terms
+from hexi_scheduler.domain.route.filters import latency_us
 from hexi_scheduler.domain.route.ranking import RANK_BITS, Ranking
 from hexi_scheduler.domain.route.router import Router
 from hexi_scheduler.domain.workload import Workload
@@ -51,4 +52,9 @@ def _compare(
 def _score(board: Board, workload: Workload, of: Candidate, at_ms: int) -> Score:
     stay = stay_of(workload, board.policy, at_ms)
     site, atlas = board.offers[of[1]], board.around.atlas
-    return Score(of[1], of[2], terms(board.policy, atlas, site, of[3], workload.demand, stay))
+    score = Score(of[1], of[2], terms(board.policy, atlas, site, of[3], workload.demand, stay))
+    region = workload.demand.constraints.latency_region
+    if not region:
+        return score
+    measured = region in site.standing.latency_measured
+    return score._replace(latency_us=latency_us(site, region) or 0, latency_measured=measured)

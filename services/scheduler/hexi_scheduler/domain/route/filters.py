@@ -48,7 +48,7 @@ class Suitable(NamedTuple):
 
 
 def latency_us(offer: SiteOffer, region: str) -> int | None:
-    """Measured one way to a region; None where nobody measured."""
+    """One way to a region, measured or else registered; None where it is neither."""
     return dict(offer.standing.latencies_us).get(region)
 
 
@@ -103,8 +103,8 @@ def _standing_objections(offer: SiteOffer, demand: Demand, atlas: Atlas) -> Iter
     if asked.state_owned_cloud and not site.state_owned_cloud:
         yield "state_owned_cloud"
     if asked.latency_region:
-        measured = latency_us(offer, asked.latency_region)
-        if measured is None or measured > asked.latency_us_max:
+        one_way_us = latency_us(offer, asked.latency_region)
+        if one_way_us is None or one_way_us > asked.latency_us_max:
             yield "latency"
     if not atlas.is_far_enough(offer.site_id, asked):
         yield "distance"
