@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from hexi_kit.kafka.ports import Partition
+from hexi_kit.together import Together
 
 Raw = tuple[bytes | None, bytes | None, list[tuple[str, Any]]]
 
@@ -25,39 +27,17 @@ class Lane:
 
     def __init__(self, producer: AIOKafkaProducer, partition: Partition) -> None:
         self._producer, self._partition = producer, partition
-        self._waiting: list[tuple[list[Raw], asyncio.Future[None]]] = []
-        self._task: asyncio.Task[None] | None = None
+        self._together = Together(self._deliver)
 
     def send(self, records: list[Raw]) -> asyncio.Future[None]:
         """Hand records in, in order; the future is done when the broker has them."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((records, done))
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
-        return done
+        return self._together.add(records)
 
-    async def _run(self) -> None:
-        while self._waiting:
-            taken, self._waiting = self._waiting, []
-            problem: BaseException | None = None
-            try:
-                await self._deliver(record for records, _ in taken for record in records)
-            except Exception as error:  # noqa: BLE001  # handed to those who sent
-                problem = error
-            for _, done in taken:
-                if done.done():
-                    continue
-                if problem is None:
-                    done.set_result(None)
-                else:
-                    done.set_exception(problem)
-        self._task = None
-
-    async def _deliver(self, records: Iterable[Raw]) -> None:
+    async def _deliver(self, handed_in: list[list[Raw]]) -> None:
         topic, partition = self._partition
         acknowledged = [
             await self._producer.send_batch(batch, topic, partition=partition)
-            for batch in self._batches(records)
+            for batch in self._batches(chain.from_iterable(handed_in))
         ]
         await asyncio.gather(*acknowledged)
 

@@ -10,12 +10,12 @@ import asyncpg
 from hexi_kit.db.queries import load
 from hexi_kit.db.unit_of_work import UnitOfWork
 from hexi_kit.errors import HexiError
+from hexi_kit.together import Together
 from hexi_kit.tracing import current_traceparent
 
 from hexi_telemetry.domain.arrival import Decided
 from hexi_telemetry.domain.keys import KeyRing, StatedKey
 from hexi_telemetry.domain.stream import Ahead, Gap, Stream, StreamKey
-from hexi_telemetry.store.together import Together
 from hexi_telemetry.wire.events import gap_event, suspicion_event
 from hexi_telemetry.wire.keys import key_event
 
