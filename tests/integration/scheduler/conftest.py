@@ -71,10 +71,11 @@ class World:
         await asyncio.gather(self._task, return_exceptions=True)
         await self.producer.stop()
 
-    def start_worker(self, name: str, faults: str = "") -> None:
+    def start_worker(self, name: str, faults: str = "", metrics_listen: str = "") -> None:
         environment = {
             **os.environ,
             "HEXI_FAULTS": faults,
+            "HEXI_METRICS_LISTEN": metrics_listen,
             "HEXI_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "HEXI_PKI_DIR": str(self._pki),
             "HEXI_STATE_DIR": str(self._folder),

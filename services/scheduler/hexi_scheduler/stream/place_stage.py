@@ -22,6 +22,7 @@ from hexi_scheduler.domain.place.site import Site
 from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import Placement
 from hexi_scheduler.domain.rules import NO_RULES, Rules
+from hexi_scheduler.stream.losses import Losses
 from hexi_scheduler.stream.rounds import Rounds
 from hexi_scheduler.stream.stage import Partition, Stage, StageParts
 from hexi_scheduler.wire.owed import reported, usage
@@ -69,6 +70,7 @@ class PlaceStage(Stage[SiteOwed]):
         self._placed = counter("scheduler.placements_decided")
         self._preempted = counter("scheduler.placements_preempted")
         self._wasted_ms = counter("scheduler.accelerator_ms_wasted")
+        self._losses = Losses()
 
     def sites(self) -> Iterator[Site]:
         """Every site that is awake, by partition, then in the order in which it was heard of."""
@@ -123,6 +125,7 @@ class PlaceStage(Stage[SiteOwed]):
         if events:
             shard.decided, site.revision = record.offset, record.offset + 1
             self._measure([event for event in events if isinstance(event, Placement)])
+            self._losses.count(site_id, said, events)
             self._changed(site_id)
 
     def _measure(self, placements: Sequence[Placement]) -> None:

@@ -19,6 +19,7 @@ from hexi_scheduler.domain.route.route_policy import RoutePolicy
 from hexi_scheduler.domain.route.router import RouteEvent, Router
 from hexi_scheduler.domain.route.step_route import step
 from hexi_scheduler.domain.rules import NO_RULES, Rules
+from hexi_scheduler.stream.losses import Unsaved
 from hexi_scheduler.stream.rounds import Rounds
 from hexi_scheduler.stream.stage import Partition, Stage, StageParts
 from hexi_scheduler.wire.route import entries, entry, orders, recover, request
@@ -42,6 +43,7 @@ class RouteStage(Stage[Route]):
         self._routed = counter("scheduler.workloads_routed")
         self._waiting = gauge("scheduler.workloads_waiting")
         self._deferred = gauge("scheduler.workloads_deferred")
+        self._unsaved = Unsaved()
 
     def build(self, partition: int, items: Items) -> None:
         router, own = Router(self._policy, self._rules), Partition()
@@ -50,10 +52,12 @@ class RouteStage(Stage[Route]):
             if offset >= 0:
                 own.note(offset, key, value)
         self.routers[partition], self._partitions[partition] = router, own
+        self._unsaved.rebuilt(partition, router)
 
     def forget(self, partition: int) -> None:
         self.routers.pop(partition, None)
         self._partitions.pop(partition, None)
+        self._unsaved.forget(partition)
 
     def held(self, partition: int) -> Partition:
         return self._partitions[partition]
@@ -74,6 +78,7 @@ class RouteStage(Stage[Route]):
             rounds.write(partition, made, [event] if _owes(event) else [])
         if events:
             self._partitions[partition].decided = record.offset
+            self._unsaved.count(partition, events)
             self._routed.add(sum(isinstance(event, Route) for event in events))
             self._waiting.set(sum(len(router.waiting) for router in self.routers.values()))
             self._deferred.set(sum(len(router.deferred) for router in self.routers.values()))
