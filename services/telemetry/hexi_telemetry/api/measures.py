@@ -14,6 +14,7 @@ from hexi_kit.errors import PermissionDenied
 from hexi_kit.rpc.context import current_principal
 from hexi_kit.rpc.validate import Violations
 
+from hexi_telemetry.api.own_site import OWN_SITE
 from hexi_telemetry.api.paging import page_size
 from hexi_telemetry.domain.measures.rate import PRECISIONS
 from hexi_telemetry.domain.measures.reports import RoundTrips
@@ -22,7 +23,6 @@ from hexi_telemetry.domain.stream import NUMBER_MAX
 from hexi_telemetry.handlers.measures import Measures
 from hexi_telemetry.wire.measures import grade_message, vector_of
 
-OWN_SITE = "telemetry-own-site"
 ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9][A-Za-z0-9.-]{0,252}):[1-9][0-9]{0,4}")
 KEY_BYTES = 32
 PEERS_MAX = 1_000

@@ -17,6 +17,7 @@ from hexi_kit.signing import sm3
 
 from hexi_telemetry.api.batches import Batches
 from hexi_telemetry.api.certificate import OWN_KEY, Certificates
+from hexi_telemetry.api.own_site import OWN_SITE
 from hexi_telemetry.api.quota import Quotas
 from hexi_telemetry.domain.arrival import Arrival, Peer
 from hexi_telemetry.domain.frame import Reason
@@ -26,8 +27,6 @@ from hexi_telemetry.ports.streams import Reads, Sites
 from hexi_telemetry.wire.arrivals import Authenticator
 from hexi_telemetry.wire.events import refused_message
 from hexi_telemetry.wire.keys import read_statement
-
-OWN_SITE = "telemetry-own-site"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from hexi_kit.errors import NotFound, PermissionDenied, ResourceExhausted
 from hexi_kit.rpc.context import current_principal
 from hexi_kit.rpc.validate import Violations
 
+from hexi_telemetry.api.own_site import require_may_read
 from hexi_telemetry.domain.frame import Metric
 from hexi_telemetry.domain.points import POINTS_DEFAULT, POINTS_MAX, Grid, least_step
 from hexi_telemetry.domain.series import DAY_MS, MINUTE_MS
@@ -25,7 +26,6 @@ from hexi_telemetry.ports.series import SeriesStore
 from hexi_telemetry.ports.streams import Sites
 from hexi_telemetry.wire.series import picture_message, series_message
 
-OWN_SITE = "telemetry-own-site"
 WHOLE_SITES = "telemetry-teams-whole-sites"
 RANGE_DAYS_MAX = 31
 INTERVAL_MS, INTERVAL_MS_MIN, INTERVAL_MS_MAX = 5_000, 1_000, 3_600_000
@@ -107,7 +107,7 @@ class SeriesServicer(SeriesServiceServicer):
         principal = current_principal()
         if principal.kind == "agent":
             for site_id in request.site_ids:
-                _require_own_site(site_id)
+                require_may_read(site_id)
             return frozenset({principal.scope})
         for site_id in request.site_ids:
             if self._needs.sites.find(site_id) is None:
@@ -141,13 +141,7 @@ def _read(request: pb.QuerySeriesRequest) -> tuple[Metric, Grid]:
 
 
 def _require_may_see(request: pb.QuerySeriesRequest) -> None:
-    _require_own_site(request.site_id)
+    require_may_read(request.site_id)
     principal = current_principal()
     if principal.kind == "tenant" and request.WhichOneof("scope") is not None:
         raise PermissionDenied(WHOLE_SITES, f"{principal} may look at whole sites only")
-
-
-def _require_own_site(site_id: str) -> None:
-    principal = current_principal()
-    if principal.kind == "agent" and principal.scope != site_id:
-        raise PermissionDenied(OWN_SITE, f"{principal} may not read of site {site_id[:128]}")
