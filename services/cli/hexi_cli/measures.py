@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -10,11 +9,11 @@ from hexi.telemetry.v1 import measure_pb2
 from hexi.telemetry.v1 import measure_service_pb2 as pb
 from hexi.telemetry.v1.measure_service_pb2_grpc import MeasureServiceStub
 
+from hexi_cli.pages import pages
 from hexi_cli.render import Cell, enum_word, told_in_one_sentence, when
 from hexi_cli.state import State, state_of
 
 app = typer.Typer()
-PAGE = 1_000
 SiteId = Annotated[str, typer.Option("--site", help="for example lanzhou")]
 AnySite = Annotated[str, typer.Option("--site", help="left out: all")]
 
@@ -50,8 +49,7 @@ def grades(context: typer.Context, site: SiteId) -> None:
 def links(context: typer.Context, site: AnySite = "") -> None:
     """Round trips between sites, as their agents measured them."""
     state = state_of(context)
-    with told_in_one_sentence():
-        found = list(_sites(measures_door(state), site))
+    found = _sites(state, site)
     columns = ("site", "peer", "p50 µs", "p99 µs", "samples", "lost", "state", "at")
     rows = (
         (
@@ -74,8 +72,7 @@ def links(context: typer.Context, site: AnySite = "") -> None:
 def compute(context: typer.Context, site: AnySite = "") -> None:
     """What machines do by benchmark: each precision by itself, nominal beside measured."""
     state = state_of(context)
-    with told_in_one_sentence():
-        found = list(_sites(measures_door(state), site))
+    found = _sites(state, site)
     columns = ("site", "subject", "precision", "nominal GOPS", "measured GOPS", "GOPS/W", "at")
     rows = (
         (
@@ -94,15 +91,11 @@ def compute(context: typer.Context, site: AnySite = "") -> None:
     state.printer.messages(found, columns, rows)
 
 
-def _sites(door: MeasureServiceStub, site: str) -> Iterator[measure_pb2.SiteMeasured]:
-    token = ""
-    while True:
-        request = pb.ListMeasuresRequest(site_id=site, page_size=PAGE, page_token=token)
-        answer = door.ListMeasures(request)
-        yield from answer.sites
-        token = answer.next_page_token
-        if not token:
-            return
+def _sites(state: State, site: str) -> list[measure_pb2.SiteMeasured]:
+    request = pb.ListMeasuresRequest(site_id=site)
+    with told_in_one_sentence():
+        asked = pages(measures_door(state).ListMeasures, request)
+        return [one for page in asked for one in page.sites]
 
 
 def _precision(one: measure_pb2.Throughput) -> str:

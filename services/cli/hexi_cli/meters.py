@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
 from typing import Annotated
 
 import typer
@@ -11,14 +11,14 @@ from hexi.telemetry.v1 import telemetry_service_pb2 as pb
 from hexi.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 
 from hexi_cli.moments import duration_ms, moment_ms
+from hexi_cli.pages import pages
 from hexi_cli.pictures import now_ms
 from hexi_cli.render import Cell, enum_word, told_in_one_sentence, when
 from hexi_cli.state import State, state_of
 
 app = typer.Typer()
-PAGE = 1_000
-PAGES_MAX = 20
 WS_PER_KWH = 3_600_000
+WIDTHS = ("1m", "15m", "1h", "1d")
 INDICATORS = ("CUE", "REF", "WUE")
 SiteId = Annotated[str, typer.Option("--site", help="for example lanzhou")]
 
@@ -36,7 +36,8 @@ def gaps(
     """Frames that never came, and why: nothing is lost silently."""
     state = state_of(context)
     with told_in_one_sentence():
-        found = list(_gaps(telemetry(state), site))[-last:]
+        asked = pages(telemetry(state).ListGaps, pb.ListGapsRequest(site_id=site))
+        found = deque((gap for page in asked for gap in page.gaps), last)
     columns = ("agent", "epoch", "first", "last", "cause", "from", "to", "recorded")
     rows = (
         (
@@ -59,21 +60,22 @@ def pue(
     site: SiteId,
     begin: Annotated[str, typer.Option("--from", help="24h ago, or a time")] = "24h",
     end: Annotated[str, typer.Option("--to", help="0m ago, or a time")] = "0m",
-    width: Annotated[str, typer.Option(help="of an interval: 15m, 1h or 1d")] = "1h",
+    width: Annotated[str, typer.Option(help=f"of an interval: {', '.join(WIDTHS)}")] = "1h",
 ) -> None:
     """Energy and PUE by interval, with bounds, category and coverage."""
     state = state_of(context)
-    width_ms = duration_ms(width, "--width")
+    if width not in WIDTHS:
+        raise typer.BadParameter(f"expected one of {', '.join(WIDTHS)}", param_hint="--width")
     with told_in_one_sentence():
         now = now_ms(state, site)
         request = pb.ListRollupsRequest(
             site_id=site,
             from_ms=moment_ms(begin, now, "--from"),
             to_ms=moment_ms(end, now, "--to"),
-            page_size=PAGE,
+            width_ms=duration_ms(width, "--width"),
         )
-        every = _rollups(telemetry(state), request)
-        found = [one for one in every if one.end_ms - one.start_ms == width_ms]
+        asked = pages(telemetry(state).ListRollups, request)
+        found = [rollup for page in asked for rollup in page.rollups]
     columns = ("time", "IT kWh", "facility kWh", "PUE", "low", "high", "category", *INDICATORS,
                "coverage", "revision")  # fmt: skip
     state.printer.messages(found, columns, (_row(one) for one in found))
@@ -113,24 +115,3 @@ def _kwh(energy_ws: int) -> str:
 def _indicator(one: telemetry_pb2.Indicator) -> str:
     unit = one.unit if one.unit != "1" else ""
     return f"{one.value_micro / 1_000_000:.3f} {unit}".rstrip()
-
-
-def _gaps(stub: TelemetryServiceStub, site: str) -> Iterator[telemetry_pb2.GapRecorded]:
-    request = pb.ListGapsRequest(site_id=site, page_size=PAGE)
-    for _ in range(PAGES_MAX):
-        answer = stub.ListGaps(request)
-        yield from answer.gaps
-        request.page_token = answer.next_page_token
-        if not answer.next_page_token:
-            return
-
-
-def _rollups(
-    stub: TelemetryServiceStub, request: pb.ListRollupsRequest
-) -> Iterator[telemetry_pb2.RollupClosed]:
-    for _ in range(PAGES_MAX):
-        answer = stub.ListRollups(request)
-        yield from answer.rollups
-        request.page_token = answer.next_page_token
-        if not answer.next_page_token:
-            return

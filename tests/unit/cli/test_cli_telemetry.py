@@ -71,27 +71,35 @@ class Answers(SeriesServiceServicer):
 
 
 class Ledger(TelemetryServiceServicer):
-    """A gap, and rollups of two widths."""
+    """Gaps on three pages, and a rollup of the width that is asked for."""
 
     async def ListGaps(self, request, context):
+        page = int(request.page_token or 1)
         gap = telemetry_pb2.GapRecorded(
-            agent_id="1", epoch=2, first_sequence=7, last_sequence=9, cause=1, recorded_at_ms=NOW_MS
+            agent_id=f"of page {page}",
+            epoch=2,
+            first_sequence=7,
+            last_sequence=9,
+            cause=1,
+            recorded_at_ms=NOW_MS,
         )
-        return ledger.ListGapsResponse(gaps=[gap])
+        following = str(page + 1) if page < 3 else ""
+        return ledger.ListGapsResponse(gaps=[gap], next_page_token=following)
 
     async def ListRollups(self, request, context):
-        hour = telemetry_pb2.RollupClosed(
-            start_ms=NOW_MS - HOUR_MS,
+        rollup = telemetry_pb2.RollupClosed(
+            start_ms=NOW_MS - request.width_ms,
             end_ms=NOW_MS,
             it_energy_ws=36_000_000_000,
             facility_energy_ws=43_200_000_000,
             coverage_ppm=998_000,
             revision=3,
         )
-        hour.pue.MergeFrom(telemetry_pb2.Pue(value_milli=1_200, low_milli=1_188, high_milli=1_212))
-        hour.indicators.add(name="CUE", unit="g/(kW.h)", value_micro=477_200_000)
-        quarter = telemetry_pb2.RollupClosed(start_ms=NOW_MS - 900_000, end_ms=NOW_MS)
-        return ledger.ListRollupsResponse(rollups=[hour, quarter])
+        rollup.pue.MergeFrom(
+            telemetry_pb2.Pue(value_milli=1_200, low_milli=1_188, high_milli=1_212)
+        )
+        rollup.indicators.add(name="CUE", unit="g/(kW.h)", value_micro=477_200_000)
+        return ledger.ListRollupsResponse(rollups=[rollup])
 
 
 @dataclass
@@ -187,8 +195,15 @@ async def test_the_province_is_shown_as_it_is_now(hexi: Hexi) -> None:
 async def test_gaps_say_what_and_why(hexi: Hexi) -> None:
     text = await hexi.type("telemetry", "gaps", "--site", "lanzhou")
 
-    for part in ("agent lost", "7", "9"):
+    for part in ("agent lost", "7", "9", "of page 1", "of page 2", "of page 3"):
         assert part in text
+
+
+async def test_the_newest_gaps_are_of_the_last_page(hexi: Hexi) -> None:
+    text = await hexi.type("telemetry", "gaps", "--site", "lanzhou", "--last", "2")
+
+    assert "of page 1" not in text
+    assert "of page 2" in text and "of page 3" in text
 
 
 async def test_pue_stands_with_its_bounds(hexi: Hexi) -> None:
@@ -196,4 +211,11 @@ async def test_pue_stands_with_its_bounds(hexi: Hexi) -> None:
 
     for part in ("1.200", "1.188", "1.212", "10,000.000", "12,000.000", "477.200", "99.8 %"):
         assert part in text
-    assert text.count("\n│") == 1
+
+
+async def test_only_the_width_that_was_typed_is_asked_for(hexi: Hexi) -> None:
+    words = ["telemetry", "pue", "--site", "lanzhou", "--width"]
+
+    (found,) = json.loads(await hexi.type("--json", *words, "1m"))
+    assert int(found["end_ms"]) - int(found["start_ms"]) == 60_000
+    assert "15m" in await hexi.type(*words, "7m", code=2)
