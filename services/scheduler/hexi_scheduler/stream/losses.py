@@ -1,16 +1,13 @@
-"""What became of the work of lost sites, as figures and in the log."""
+"""What became of the work of lost sites, as figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hexi_kit.logs import get_logger
 from hexi_kit.metrics import counter, gauge
 
-from hexi_scheduler.domain.place.closure_events import SiteLossChanged
+from hexi_scheduler.domain.place.closure_commands import DeclareLoss
 from hexi_scheduler.domain.place.place_commands import Place, PlaceCommand
-from hexi_scheduler.domain.place.place_events import PlaceEvent
-from hexi_scheduler.domain.place.site_loss import SITE_LOST
 from hexi_scheduler.domain.placement import Placement, PlacementState
 from hexi_scheduler.domain.route.route import Route, RouteState
 from hexi_scheduler.domain.route.router import RouteEvent, Router
@@ -23,23 +20,13 @@ class Losses:
         self._lost = counter("scheduler.placements_lost")
         self._rescued = counter("scheduler.placements_rescued")
 
-    def count(self, site_id: str, said: PlaceCommand, events: Iterable[PlaceEvent]) -> None:
+    def count(self, said: PlaceCommand, placements: Iterable[Placement]) -> None:
         if isinstance(said, Place):
             rescued = {item.placement_id for item in said.items if item.rescued}
             if rescued:
-                placed = [e for e in events if isinstance(e, Placement) and e.live]
-                self._rescued.add(sum(one.placement_id in rescued for one in placed))
-            return
-        given_up = 0
-        for event in events:
-            if isinstance(event, Placement):
-                gone = event.state is PlacementState.EVICTED
-                given_up += gone and event.reason.startswith(SITE_LOST)
-            elif isinstance(event, SiteLossChanged) and event.loss is None:
-                get_logger().info("site.back", site=site_id)
-        if given_up:
-            self._lost.add(given_up)
-            get_logger().warning("site.lost", site=site_id, given_up=given_up)
+                self._rescued.add(sum(p.live and p.placement_id in rescued for p in placements))
+        elif isinstance(said, DeclareLoss):
+            self._lost.add(sum(p.state is PlacementState.EVICTED for p in placements))
 
 
 class Unsaved:

@@ -124,8 +124,9 @@ class PlaceStage(Stage[SiteOwed]):
                 rounds.seal(partition)
         if events:
             shard.decided, site.revision = record.offset, record.offset + 1
-            self._measure([event for event in events if isinstance(event, Placement)])
-            self._losses.count(site_id, said, events)
+            placements = [event for event in events if isinstance(event, Placement)]
+            self._measure(placements)
+            self._losses.count(said, placements)
             self._changed(site_id)
 
     def _measure(self, placements: Sequence[Placement]) -> None:
