@@ -6,7 +6,6 @@ life it gets; then the log, the spool and the files its processes wrote are coun
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -22,8 +21,8 @@ from hexi_contracts.topics import TELEMETRY_FRAME, TELEMETRY_GAP
 from hexi_demo import identities, province, setup
 from hexi_demo.doors import Doors
 from hexi_kit.clock import SystemClock
-from hexi_kit.kafka.tail import LogTail
 from hexi_kit.signing import fingerprint
+from hexi_kit.testing.whole_log import whole_log
 from hexi_local import LocalHexi, LocalOptions
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(280)]
@@ -80,16 +79,7 @@ class World:
         await self.hexi.stop_one(name)
 
     async def log_of(self, topic) -> list:
-        found = []
-
-        def keep(_: str, records) -> None:
-            found.extend(topic.message.FromString(record.value) for record in records)
-
-        tail = LogTail(self.hexi.kafka, self.cast.of("supervisor"), [topic], keep)
-        task = asyncio.create_task(tail.run())
-        await tail.caught_up.wait()
-        task.cancel()
-        return found
+        return await whole_log(self.hexi.kafka, self.cast.of("supervisor"), topic)
 
     async def submit(self, specs: list[workload_pb2.WorkloadSpec]) -> list[str]:
         stub = await self.doors.scheduler("tenant-university")

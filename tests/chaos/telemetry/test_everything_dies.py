@@ -7,7 +7,6 @@ form kills all three together; the long form (HEXI_CHAOS=long) every choice of t
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -26,9 +25,9 @@ from hexi_contracts.topics import TELEMETRY_FRAME, TELEMETRY_GAP
 from hexi_demo import identities, province, setup
 from hexi_demo.doors import Doors
 from hexi_kit.clock import SystemClock
-from hexi_kit.kafka.tail import LogTail
 from hexi_kit.rpc.channel import open_channel
 from hexi_kit.signing import fingerprint
+from hexi_kit.testing.whole_log import whole_log
 from hexi_local import LocalHexi, LocalOptions
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(280)]
@@ -94,16 +93,7 @@ class World:
             await self.hexi.until_ready(name, before[name] + 1)
 
     async def log_of(self, topic) -> list:
-        found = []
-
-        def keep(_: str, records) -> None:
-            found.extend(topic.message.FromString(record.value) for record in records)
-
-        tail = LogTail(self.hexi.kafka, self.cast.of("supervisor"), [topic], keep)
-        task = asyncio.create_task(tail.run())
-        await tail.caught_up.wait()
-        task.cancel()
-        return found
+        return await whole_log(self.hexi.kafka, self.cast.of("supervisor"), topic)
 
 
 @pytest.fixture

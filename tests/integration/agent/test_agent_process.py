@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from aiohttp import web
 from google.protobuf import json_format
 from hexi.inventory.v1 import inventory_pb2
 from hexi.telemetry.v1 import telemetry_pb2
 from hexi_agent.fleet import make_server_set
 from hexi_agent.hosts import Host, server_set_of_hosts, write_hosts
 from hexi_agent.spool import highest_sequences, open_stream, pending
+from hexi_agent.testing.small_exporter import exporter, text_page
 from hexi_kit.clock import SystemClock
 from hexi_kit.identity import Principal
 from hexi_kit.signing import sm3
@@ -120,33 +120,24 @@ PAGE = "".join(
 
 
 async def test_it_measures_what_an_exporter_tells(tmp_path: Path) -> None:
-    async def page(_: web.Request) -> web.Response:
-        return web.Response(text=PAGE)
-
-    app = web.Application()
-    app.router.add_get("/metrics", page)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
     hosts = [Host(name, "r1", "m", 1_000, 1, "", 0, 700) for name in ("n0", "n1", "n2")]
     write_hosts(tmp_path / "hosts.csv", hosts)
     remember(tmp_path, server_set_of_hosts("lanzhou", hosts))
-    source = {
-        "kind": "openmetrics",
-        "period_ms": 1_000,
-        "server_label": "server",
-        "targets": [f"http://{host}:{port}/metrics"],
-    }
-    changes = {
-        "fleet": {"servers": 0},
-        "executors": [],
-        "hosts": str(tmp_path / "hosts.csv"),
-        "sources": [source],
-    }
+    async with exporter({"/metrics": text_page(PAGE)}) as url:
+        source = {
+            "kind": "openmetrics",
+            "period_ms": 1_000,
+            "server_label": "server",
+            "targets": [f"{url}/metrics"],
+        }
+        changes = {
+            "fleet": {"servers": 0},
+            "executors": [],
+            "hosts": str(tmp_path / "hosts.csv"),
+            "sources": [source],
+        }
 
-    await measured(tmp_path, write_config(tmp_path, **changes))
-    await runner.cleanup()
+        await measured(tmp_path, write_config(tmp_path, **changes))
 
     stream = open_stream(tmp_path / "state", ("lanzhou", "1"), 0)
     frame = telemetry_pb2.Frame.FromString(stream.spool.read(0, 1)[0].frame)

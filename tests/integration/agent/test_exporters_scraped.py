@@ -10,8 +10,7 @@ import shutil
 import socket
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from hexi_agent.sources.openmetrics.options import OpenMetricsOptions
 from hexi_agent.sources.openmetrics.page import OPENMETRICS
 from hexi_agent.sources.openmetrics.source import make
 from hexi_agent.testing.collected import Collected, collecting
+from hexi_agent.testing.small_exporter import Page, exporter, text_page
 from hexi_kit.clock import SystemClock
 from hexi_kit.testing.pki import Pki
 from pydantic import ValidationError
@@ -29,37 +29,10 @@ NODE_EXPORTER = shutil.which(
     "prometheus-node-exporter", path=os.environ.get("HEXI_PROMETHEUS_BIN") or os.environ["PATH"]
 )
 SCRAPES = 1_000
-Page = Callable[[web.Request], web.StreamResponse]
-
-
-@asynccontextmanager
-async def exporter(
-    pages: dict[str, Page], context: ssl.SSLContext | None = None
-) -> AsyncIterator[str]:
-    """Its URL."""
-    app = web.Application()
-    for path, page in pages.items():
-
-        async def answer(request: web.Request, page: Page = page) -> web.StreamResponse:
-            return page(request)
-
-        app.router.add_get(path, answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    scheme = "http" if context is None else "https"
-    try:
-        yield f"{scheme}://localhost:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 def scraping(**options: object) -> AbstractAsyncContextManager[Collected]:
     return collecting(make(OpenMetricsOptions.model_validate({**FAST, **options}), SystemClock()))
-
-
-def text(body: str, **headers: str) -> Page:
-    return lambda _: web.Response(text=body, headers={"Content-Type": "text/plain", **headers})
 
 
 async def test_both_formats_are_read_and_each_target_is_up() -> None:
@@ -73,7 +46,7 @@ async def test_both_formats_are_read_and_each_target_is_up() -> None:
             headers={"Content-Type": f"{OPENMETRICS}; version=1.0.0", "Content-Encoding": "gzip"},
         )
 
-    pages = {"/new": openmetrics, "/old": text("b 2 1000\nb 3\n")}
+    pages = {"/new": openmetrics, "/old": text_page("b 2 1000\nb 3\n")}
     async with exporter(pages) as url:
         targets = [{"url": f"{url}/new", "server": "n1"}, {"url": f"{url}/old", "server": "n2"}]
         async with scraping(targets=targets) as collected:
@@ -90,7 +63,7 @@ async def test_both_formats_are_read_and_each_target_is_up() -> None:
 
 
 async def test_a_page_of_many_machines_says_whose_each_series_is() -> None:
-    page = text('p{instance="node7:9100"} 1\np{instance="node8:9100"} 2\nq 3\n')
+    page = text_page('p{instance="node7:9100"} 1\np{instance="node8:9100"} 2\nq 3\n')
     async with exporter({"/federate": page}) as url:
         target = {"url": f"{url}/federate", "server": "hall"}
         async with scraping(targets=[target], server_label="instance") as collected:
@@ -109,12 +82,12 @@ async def test_what_is_no_page_is_down_and_nobody_waits_for_it() -> None:
 
     bomb = gzip.compress(b"a 1\n" * 1_000_000)
     pages: dict[str, Page] = {
-        "/good": text("good 1\n"),
-        "/broken": text("good 1\nbad\n"),
-        "/cut": text("good 12"),
-        "/large": text("a 1\n" * 10_000),
+        "/good": text_page("good 1\n"),
+        "/broken": text_page("good 1\nbad\n"),
+        "/cut": text_page("good 12"),
+        "/large": text_page("a 1\n" * 10_000),
         "/bomb": lambda _: web.Response(body=bomb, headers={"Content-Encoding": "gzip"}),
-        "/br": text("good 1\n", **{"Content-Encoding": "br"}),
+        "/br": text_page("good 1\n", **{"Content-Encoding": "br"}),
         "/away": lambda _: web.Response(status=302, headers={"Location": "/good"}),
         "/failed": lambda _: web.Response(status=500),
         "/forbidden": lambda _: web.Response(status=403),

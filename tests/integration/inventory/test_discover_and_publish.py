@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from hexi.inventory.v1 import inventory_service_pb2 as pb
 from hexi_agent.hosts import Host, write_hosts
 from hexi_agent.main import main
+from hexi_agent.testing.small_exporter import exporter, text_page
 from hexi_demo import province
 from hexi_kit.identity import Principal
 
@@ -23,23 +23,14 @@ PAGE = 'hw_host_power_watts{host="n1"} 200\nhw_host_power_watts{host="n2"} 300\n
 
 
 @pytest.fixture
-async def exporter() -> AsyncIterator[str]:
-    async def page(_: web.Request) -> web.Response:
-        return web.Response(text=PAGE)
-
-    app = web.Application()
-    app.router.add_get("/metrics", page)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    yield f"http://{host}:{port}/metrics"
-    await runner.cleanup()
+async def page_url() -> AsyncIterator[str]:
+    async with exporter({"/metrics": text_page(PAGE)}) as url:
+        yield f"{url}/metrics"
 
 
 async def test_a_found_server_is_shown_then_published(
     served: Any,
-    exporter: str,
+    page_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -51,7 +42,7 @@ async def test_a_found_server_is_shown_then_published(
     monkeypatch.setenv("HEXI_PKI_DIR", str(tmp_path / "pki"))
     monkeypatch.setenv("HEXI_INVENTORY_ADDRESS", served.harness.address)
     write_hosts(tmp_path / "hosts.csv", [Host("n1", "r1", "m", 1_000, 1_024, "", 0, 700)])
-    source = {"kind": "openmetrics", "period_ms": 100, "targets": [exporter]}
+    source = {"kind": "openmetrics", "period_ms": 100, "targets": [page_url]}
     config = {
         "site_id": "lanzhou",
         "identity": identity,

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 from hexi_agent.discovery.census import Seen
 from hexi_agent.discovery.changes import compare, propose
 from hexi_agent.hosts import Host, read_hosts, server_set_of_hosts, write_hosts
 from hexi_agent.main import main
+from hexi_agent.testing.small_exporter import exporter, text_page
 
 PAGE = """\
 node_memory_MemAvailable_bytes 5.36870912e+08
@@ -31,19 +31,9 @@ N2 = Host("n2", "r1", "small", 4_000, 2_048, "", 0, 700)
 
 
 @pytest.fixture
-async def exporter() -> AsyncIterator[str]:
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(text=PAGE)
-
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    assert site._server is not None
-    yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/metrics"  # type: ignore[attr-defined]  # a socket server has sockets
-    await runner.cleanup()
+async def page_url() -> AsyncIterator[str]:
+    async with exporter({"/metrics": text_page(PAGE)}) as url:
+        yield f"{url}/metrics"
 
 
 def site_file(folder: Path, url: str, server: str = "n1") -> str:
@@ -67,11 +57,11 @@ def site_file(folder: Path, url: str, server: str = "n1") -> str:
 
 
 async def test_map_shows_what_a_live_exporter_gives_and_who_is_silent(
-    exporter: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    page_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_hosts(tmp_path / "hosts.csv", [N1, N2])
     record = tmp_path / "seen.jsonl"
-    typed = ["map", "--config", site_file(tmp_path, exporter), "--seconds", "0.6", "--json"]
+    typed = ["map", "--config", site_file(tmp_path, page_url), "--seconds", "0.6", "--json"]
 
     code = await asyncio.to_thread(main, [*typed, "--record", str(record)])
 
@@ -130,10 +120,10 @@ def test_a_file_that_is_none_is_refused(
 
 
 async def test_discover_finds_a_server_and_writes_it_when_told(
-    exporter: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    page_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_hosts(tmp_path / "hosts.csv", [N1, N2])
-    config = site_file(tmp_path, exporter, "n3")
+    config = site_file(tmp_path, page_url, "n3")
     typed = ["discover", "--config", config, "--seconds", "0.3", "--offline", "--json"]
 
     assert await asyncio.to_thread(main, typed) == 1
