@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from hexi_kit.clock import Clock
 
 from hexi_agent.sources.http_door import Answer, Headers, HttpDoor, NotTaken
 from hexi_agent.sources.intake import Intake
-from hexi_agent.sources.raw import Take
+from hexi_agent.sources.pushed import PushedSource
 from hexi_agent.sources.remote_write.options import RemoteWriteOptions
 from hexi_agent.sources.remote_write.series import readings_of, series_of_1, series_of_2
 
@@ -48,32 +46,18 @@ class RemoteWrite:
         return Answer(status, f"{reason}\n".encode())
 
 
-class RemoteWriteSource:
+class RemoteWriteSource(PushedSource):
     """`port` is known when it is open."""
 
     def __init__(self, options: RemoteWriteOptions, clock: Clock) -> None:
-        self.name = options.name
-        self._intake = Intake(options.name, clock, options.readings_per_s_max)
-        dialect = RemoteWrite(options, self._intake)
-        self._door = HttpDoor(options.name, options.http, {options.path: dialect})
+        intake = Intake(options.name, clock, options.readings_per_s_max)
+        routes = {options.path: RemoteWrite(options, intake)}
+        self._door = HttpDoor(options.name, options.http, routes)
+        super().__init__(options.name, intake, [self._door])
 
     @property
     def port(self) -> int:
         return self._door.port
-
-    async def run(self, take: Take) -> None:
-        try:
-            await self.open(take)
-            await asyncio.get_running_loop().create_future()
-        finally:
-            await self.close()
-
-    async def open(self, take: Take) -> None:
-        self._intake.connect(take)
-        await self._door.open()
-
-    async def close(self) -> None:
-        await self._door.close()
 
 
 def make(options: RemoteWriteOptions, clock: Clock) -> RemoteWriteSource:
