@@ -25,7 +25,7 @@ app = typer.Typer()
 
 WATCH_S = 2.0
 SITES_MAX = 8
-TERMS = ("price", "energy", "carbon", "data", "latency", "risk")
+TERMS = ("price", "voucher", "energy", "carbon", "data", "latency", "risk")
 
 
 @app.command()
@@ -118,8 +118,10 @@ def _scores(choice: route_pb2.Choice, lang: str) -> Table:
 
 
 def _term(score: route_pb2.SiteScore, name: str, lang: str) -> str:
-    """What it costs; of a latency also how long it is, and who says so."""
+    """What it costs; of a latency also how long it is and who says so, of a voucher which one."""
     value = f"{getattr(score, name):,}"
+    if name == "voucher" and score.voucher_id:
+        return f"{value} ({score.voucher_id})"
     if name != "latency":
         return value
     said_by = title("measured" if score.latency_measured else "registered", lang)

@@ -114,6 +114,7 @@ WORDS = {
     "unknown": "未知",
     "usages": "用量",
     "value": "值",
+    "voucher": "算力券",
 }
 
 

@@ -15,7 +15,7 @@ from hexi_kit.rpc.server import RpcOptions, RpcServer
 from hexi_scheduler.api.explain import Explainer
 from hexi_scheduler.api.servicer import SchedulerServicer
 from hexi_scheduler.handlers import Desk
-from hexi_scheduler.settings import SchedulerSettings, route_policy, templates
+from hexi_scheduler.settings import SchedulerSettings, fair_rules, route_policy, templates
 from hexi_scheduler.store.fleet import FleetView
 from hexi_scheduler.store.orders import OrderBoard
 from hexi_scheduler.store.sites import SiteStateView
@@ -40,7 +40,7 @@ def hang(process: Process, settings: SchedulerSettings) -> None:
         Desk(producer, view, process.clock, partial(fill, templates())),
         sites,
         orders,
-        Explainer(route_policy(), sites, fleet),
+        Explainer(route_policy(), sites, fleet, fair_rules().tenants.vouchers),
     )
     server = RpcServer(
         RpcOptions(

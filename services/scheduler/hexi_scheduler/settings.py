@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from importlib.resources import files
 from operator import itemgetter
 from typing import Any
@@ -20,8 +19,9 @@ from hexi_scheduler.domain.priority import Priorities, PriorityClass, Yields
 from hexi_scheduler.domain.route.route_policy import RoutePolicy, dated_policy
 from hexi_scheduler.domain.rules import ClaimRules, PreemptionBudget, Rules
 from hexi_scheduler.domain.templates import Template, Templates
-from hexi_scheduler.domain.tenants import Tenant, Tenants, Voucher
+from hexi_scheduler.domain.tenants import Tenant, Tenants
 from hexi_scheduler.domain.use import Use
+from hexi_scheduler.domain.vouchers import dated_vouchers
 from hexi_scheduler.wire.template import number_of
 
 ACCELERATOR_MS_PER_HOUR = 3_600_000
@@ -88,7 +88,7 @@ def fair_rules() -> Rules:
         Tenants(
             {name: _tenant(said) for name, said in tenants["named"].items()},
             _tenant(tenants["other"]),
-            tuple(_voucher(said) for said in tenants["vouchers"]),
+            dated_vouchers(tenants["vouchers"]),
         ),
         PreemptionBudget(
             budget["wasted_accelerator_hours_max"] * ACCELERATOR_MS_PER_HOUR,
@@ -138,17 +138,6 @@ def _keep_rules() -> KeepRules:
 def _tenant(said: Mapping[str, Any]) -> Tenant:
     quota = Use(**said["quota"]) if "quota" in said else None
     return Tenant(**{**said, "quota": quota})
-
-
-def _voucher(said: Mapping[str, Any]) -> Voucher:
-    fields = {name: value for name, value in said.items() if name not in ("from", "until")}
-    fields["class_ids"] = tuple(fields["class_ids"])
-    return Voucher(**fields, from_ms=_day_ms(said["from"]), until_ms=_day_ms(said["until"]))
-
-
-def _day_ms(day: str) -> int:
-    """The first moment of a day in Asia/Shanghai."""
-    return int(datetime.fromisoformat(f"{day}T00:00:00+08:00").timestamp()) * 1_000
 
 
 def _read(name: str) -> dict[str, Any]:

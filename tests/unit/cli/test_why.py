@@ -79,3 +79,16 @@ def test_a_latency_says_whether_agents_measured_it() -> None:
 
     assert "2,640 (13.2 ms, measured)" in text
     assert "2,640 (13.2 ms, registered)" in text
+
+
+def test_a_voucher_stands_beside_the_price_it_pays_a_share_of() -> None:
+    answer = pb.ExplainWorkloadResponse(state=workload_pb2.WORKLOAD_STATE_RUNNING)
+    answer.choice.scores.add(
+        site_id="qingyang", class_id="A100", price=900, voucher=-270, voucher_id="sme-01"
+    )
+
+    text = shown(answer, "en")
+
+    assert "voucher" in text
+    assert "-270 (sme-01)" in text
+    assert "630" in text

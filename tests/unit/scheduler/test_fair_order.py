@@ -16,7 +16,7 @@ from hexi_scheduler.domain.route.route import HearOffers, HearReports, Route, Ro
 from hexi_scheduler.domain.route.router import Router
 from hexi_scheduler.domain.route.step_route import step
 from hexi_scheduler.domain.rules import Rules
-from hexi_scheduler.domain.tenants import Tenant, Tenants, Voucher
+from hexi_scheduler.domain.tenants import Tenant, Tenants
 from hexi_scheduler.domain.use import Use
 from hexi_scheduler.domain.workload import Demand, Resources, Workload
 from hexi_scheduler.settings import fair_rules, route_policy
@@ -187,16 +187,6 @@ def test_large_work_claims_after_its_time_and_only_where_claims_are_free() -> No
     (again,) = step(at.router, HearReports((expired,)), after_ms)
     assert isinstance(again, Route)
     assert (again.state, again.claim) == (RouteState.WAITING, False)
-
-
-def test_a_voucher_is_named_where_it_covers_the_class() -> None:
-    voucher = Voucher("v-1", "sme", ("general",), 300, 1_000_000, NOW_MS, NOW_MS + 1)
-    tenants = Tenants(vouchers=(voucher,))
-    at = Partition(RULES._replace(tenants=tenants))
-    at.hear(9)
-
-    assert at.submit("a", "sme").voucher_id == "v-1"
-    assert at.submit("b", "other").voucher_id == ""
 
 
 def test_offers_orders_and_records_keep_it_on_their_way() -> None:

@@ -18,6 +18,9 @@ from hexi_scheduler.domain.route.route import HearOffers, Route, Submit
 from hexi_scheduler.domain.route.route_policy import RoutePolicy, dated_policy
 from hexi_scheduler.domain.route.router import Router
 from hexi_scheduler.domain.route.step_route import step
+from hexi_scheduler.domain.rules import Rules
+from hexi_scheduler.domain.tenants import Tenants
+from hexi_scheduler.domain.vouchers import Voucher, cover
 from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
 from hexi_scheduler.wire.choice import choice, choice_bytes
 from hypothesis import given, settings
@@ -143,6 +146,21 @@ demands = st.builds(
     st.just("b"),
 )
 
+held = st.lists(
+    st.builds(
+        Voucher,
+        st.just("v"),
+        st.just("t"),
+        st.sampled_from([1, 300, 1_000]),
+        st.sampled_from([1, 10**9]),
+        st.sampled_from([0, 12 * HOUR_MS]),
+        st.sampled_from([16 * HOUR_MS, 99 * HOUR_MS]),
+        st.sampled_from([(), ("A100",), ("general",)]),
+        st.sampled_from([(), ("a", "c"), ("z",)]),
+    ),
+    max_size=2,
+).map(lambda said: Rules(tenants=Tenants(vouchers={"t": tuple(said)} if said else {})))
+
 
 def reference(router: Router, workload: Workload, at_ms: int) -> list[Candidate]:
     """Site by site."""
@@ -153,7 +171,11 @@ def reference(router: Router, workload: Workload, at_ms: int) -> list[Candidate]
         if not objections(site, demand, workload.tenant_id, around):
             for choice in suitable(site, demand, workload.tenant_id, around):
                 cost = terms(policy, around.atlas, site, choice, demand, stay).total
-                found.append((cost, site_id, choice.offer.class_id, choice))
+                place = site_id, choice.offer.class_id
+                vouchers = () if demand.lease_id else router.rules.tenants.vouchers.get("t", ())
+                unit_slots = demand.units * stay.slots
+                paid = cover(vouchers, place, choice.price_micro_yuan, unit_slots, at_ms)
+                found.append((cost - paid.micro_yuan, *place, choice))
     return sorted(found, key=lambda candidate: candidate[:3])
 
 
@@ -170,11 +192,12 @@ def first_with_room(router: Router, ranked: list[Candidate], demand: Demand) -> 
     st.lists(demands, min_size=1, max_size=3),
     st.integers(0, 48),
     st.sampled_from([0, 1_800, 14_400, 400_000]),
+    held,
 )
 def test_the_columns_rank_and_choose_as_one_by_one(
-    heard: list[list[SiteOffer]], asked: list[Demand], hour: int, run_s: int
+    heard: list[list[SiteOffer]], asked: list[Demand], hour: int, run_s: int, rules: Rules
 ) -> None:
-    router = Router(POLICY._replace(later=(DEAR,)))
+    router = Router(POLICY._replace(later=(DEAR,)), rules)
     at_ms = hour * HOUR_MS + 7
     for number, said in enumerate(heard):
         step(router, HearOffers(tuple(said)), at_ms)
@@ -197,11 +220,11 @@ def test_the_columns_rank_and_choose_as_one_by_one(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(offers, min_size=1, max_size=5), demands, st.integers(0, 23))
+@given(st.lists(offers, min_size=1, max_size=5), demands, st.integers(0, 23), held)
 def test_the_cheapest_start_is_that_of_the_ranking_at_that_hour(
-    heard: list[SiteOffer], demand: Demand, hour: int
+    heard: list[SiteOffer], demand: Demand, hour: int, rules: Rules
 ) -> None:
-    router = Router(POLICY)
+    router = Router(POLICY, rules)
     workload = Workload("w", "t", demand, duration_s=7_200)
     step(router, HearOffers(tuple(heard)), 0)
 

@@ -321,16 +321,15 @@ def test_what_was_routed_shows_the_recorded_choice() -> None:
     world = World()
     world.site("lanzhou", cpu_milli_free=32_000)
     choice = route_pb2.Choice(scores=[route_pb2.SiteScore(site_id="lanzhou", price=10)])
-    routed = pb.WorkloadView(
-        state=workload_pb2.WORKLOAD_STATE_RUNNING,
-        route=route_pb2.RouteDecided(site_id="lanzhou", attempt=1, choice=choice),
-    )
+    decided = route_pb2.RouteDecided(site_id="lanzhou", attempt=1, choice=choice, voucher_id="v-1")
+    routed = pb.WorkloadView(state=workload_pb2.WORKLOAD_STATE_RUNNING, route=decided)
 
     answer = world.why(routed)
 
     assert answer.choice == choice
     assert not answer.misses
     assert "第 1 次" in answer.summary_zh
+    assert "voucher v-1 pays a share" in answer.summary
 
 
 def test_what_is_deferred_starts_when_its_hour_comes() -> None:

@@ -9,7 +9,7 @@ from hexi.scheduler.v1 import scheduler_service_pb2 as pb
 
 from hexi_scheduler.api.words import SUMMARY, UNKNOWN, Both, miss_message, start_texts
 from hexi_scheduler.domain.explain.inquiry import ROOM, Found, inquire, judge, open_sites
-from hexi_scheduler.domain.route.board import Board
+from hexi_scheduler.domain.route.board import NO_VOUCHERS, Board, ByTenant
 from hexi_scheduler.domain.route.route_policy import RoutePolicy
 from hexi_scheduler.domain.why import Miss
 from hexi_scheduler.ports import FleetCopy, SiteStates
@@ -40,8 +40,14 @@ CLOSED: Both = ("no site passes its filters", "没有数据中心满足其条件
 class Explainer:
     """Holds the policies; sites and servers are looked at as they are at the moment of asking."""
 
-    def __init__(self, policy: RoutePolicy, sites: SiteStates, copy: FleetCopy) -> None:
-        self._board = Board(policy)
+    def __init__(
+        self,
+        policy: RoutePolicy,
+        sites: SiteStates,
+        copy: FleetCopy,
+        vouchers: ByTenant = NO_VOUCHERS,
+    ) -> None:
+        self._board = Board(policy, vouchers)
         self._sites, self._copy = sites, copy
         self._reader = WorkloadReader()
 
@@ -155,5 +161,8 @@ def _summary(view: pb.WorkloadView) -> Both:
     if view.route.site_id and view.state not in WAITS:
         text += f"; site {view.route.site_id}, attempt {view.route.attempt}"
         text_zh += f"; 数据中心 {view.route.site_id}, 第 {view.route.attempt} 次"
+    if view.route.voucher_id and view.state not in WAITS:
+        text += f", voucher {view.route.voucher_id} pays a share"
+        text_zh += f", 算力券 {view.route.voucher_id} 抵扣部分价格"
     reason = view.route.reason or view.placement.reason
     return (f"{text}: {reason}", f"{text_zh}: {reason}") if reason else (text, text_zh)

@@ -36,6 +36,7 @@ def _score_bytes(score: Score) -> bytes:
         class_id=score.class_id,
         latency_us=score.latency_us,
         latency_measured=score.latency_measured,
+        voucher_id=score.voucher_id,
         **score.terms._asdict(),
     ).SerializeToString()
 
@@ -43,4 +44,4 @@ def _score_bytes(score: Score) -> bytes:
 def _score(message: route_pb2.SiteScore) -> Score:
     terms = CostTerms(*(getattr(message, term) for term in CostTerms._fields))
     latency = message.latency_us, message.latency_measured
-    return Score(message.site_id, message.class_id, terms, *latency)
+    return Score(message.site_id, message.class_id, terms, *latency, message.voucher_id)

@@ -7,6 +7,7 @@ What is free is looked at when a site is chosen, so an offer spoils no ranking.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from hexi_scheduler.domain.route.filters import (
     suitable,
     welcome,
 )
+from hexi_scheduler.domain.route.paid import after_vouchers
 from hexi_scheduler.domain.route.ranking import (
     COST_MAX,
     NOTHING,
@@ -32,6 +34,7 @@ from hexi_scheduler.domain.route.ranking import (
 )
 from hexi_scheduler.domain.route.route_policy import RoutePolicy
 from hexi_scheduler.domain.route.shelf import Bools, Shelf
+from hexi_scheduler.domain.vouchers import NO_COVER, Cover, Voucher, cover
 from hexi_scheduler.domain.why import WhyNot
 from hexi_scheduler.domain.workload import Demand, Workload
 
@@ -40,13 +43,16 @@ RANKINGS_MAX = 16_384
 
 Candidate = tuple[int, str, str, Suitable]  # cost, site, class, offer
 Fitting = list[tuple[Shelf, Bools]]
+ByTenant = Mapping[str, tuple[Voucher, ...]]
+NO_VOUCHERS: ByTenant = {}
 
 
 class Board:
     """Made of the newest offers alone; `generation` counts what spoils rankings, `epoch` all."""
 
-    def __init__(self, policies: RoutePolicy) -> None:
+    def __init__(self, policies: RoutePolicy, vouchers: ByTenant = NO_VOUCHERS) -> None:
         self._policies = self.policy = policies
+        self._vouchers = vouchers
         self.around = Around(Atlas(), policies.domestic_classes)
         self.offers: dict[str, SiteOffer] = {}
         self.generation = self.epoch = self.forecast = 0
@@ -92,17 +98,18 @@ class Board:
         demand = workload.demand
         run_s = workload.duration_s or workload.duration_s_max or self.policy.run_s_unknown
         hours = 1 if run_s <= HOUR_S else min(HOURS, -(-run_s // HOUR_S))
-        tenant_id = workload.tenant_id if demand.lease_id else ""
+        own = bool(demand.lease_id) or workload.tenant_id in self._vouchers
+        tenant_id = workload.tenant_id if own else ""
         # Few of the many durations differ in what they cost. The ranking holds its demand: while
         # it is here, no other has this id.
-        moved_s = run_s if demand.inputs or demand.output_bytes else 0
+        moved_s = run_s if own or demand.inputs or demand.output_bytes else 0
         key = (id(demand), hours, moved_s, tenant_id)
         found = self._rankings.get(key)
         if found is None:
             if len(self._rankings) >= RANKINGS_MAX:
                 self._rankings.clear()
             stay = stay_of(workload, self.policy, at_ms)
-            keys = self._keys(demand, tenant_id, stay, self._fitting(demand))
+            keys = self._keys(workload, stay, self._fitting(demand), at_ms)
             keys.sort(kind="stable")  # mostly of runs that are sorted
             found = self._rankings[key] = Ranking(demand, keys)
         if found.epoch != self.epoch:
@@ -115,10 +122,12 @@ class Board:
         if not found.starts and len(found.keys):
             demand, now = found.demand, stay_of(workload, self.policy, at_ms)
             fitting = self._fitting(demand)
-            stays = (now._replace(hour=(now.hour + wait) % HOURS) for wait in range(HOURS))
-            found.starts = tuple(
-                int(self._keys(demand, workload.tenant_id, stay, fitting).min()) for stay in stays
-            )
+
+            def cheapest(wait: int) -> int:
+                stay = now._replace(hour=(now.hour + wait) % HOURS)
+                return int(self._keys(workload, stay, fitting, at_ms + wait * HOUR_MS).min())
+
+            found.starts = tuple(map(cheapest, range(HOURS)))
         return found.starts
 
     def site_of(self, key: int) -> str:
@@ -146,6 +155,14 @@ class Board:
         site, atlas = self.offers[site_id], self.around.atlas
         return terms(self.policy, atlas, site, choice, workload.demand, stay)
 
+    def cover(self, of: Candidate, workload: Workload, at_ms: int) -> Cover:
+        """What a voucher pays of a candidate's price."""
+        vouchers = self._vouchers.get(workload.tenant_id)
+        if not vouchers or workload.demand.lease_id:
+            return NO_COVER
+        unit_slots = workload.demand.units * stay_of(workload, self.policy, at_ms).slots
+        return cover(vouchers, of[1:3], of[3].price_micro_yuan, unit_slots, at_ms)
+
     def _welcoming(self, demand: Demand) -> list[Shelf]:
         wished = demand.constraints.executor
         return [
@@ -158,11 +175,17 @@ class Board:
         atlas = self.around.atlas
         return [(shelf, shelf.fitting(demand, atlas)) for shelf in self._welcoming(demand)]
 
-    def _keys(self, demand: Demand, tenant_id: str, stay: Stay, fitting: Fitting) -> Ints:
+    def _keys(self, workload: Workload, stay: Stay, fitting: Fitting, at_ms: int) -> Ints:
+        demand = workload.demand
         if demand.lease_id:
-            return self._leased_keys(demand, tenant_id, stay)
+            return self._leased_keys(demand, workload.tenant_id, stay)
         weighed = (self.policy, self.around.atlas)
         found = [shelf.keys(fits, demand, stay, weighed) for shelf, fits in fitting]
+        vouchers = self._vouchers.get(workload.tenant_id)
+        if vouchers:
+            unit_slots = demand.units * stay.slots
+            pairs = zip(found, fitting, strict=True)
+            found = [after_vouchers(k, s, vouchers, unit_slots, at_ms) for k, (s, _) in pairs]
         return np.concatenate(found) if found else NOTHING.copy()
 
     def _leased_keys(self, demand: Demand, tenant_id: str, stay: Stay) -> Ints:

@@ -9,13 +9,15 @@ from hexi_scheduler.domain.route.cost import CostTerms
 
 
 class Score(NamedTuple):
-    """A class of a site and the terms of its cost; the latency where a region was asked for."""
+    """A class of a site and the terms of its cost, the latency where a region was asked for, and
+    who pays a part of the price."""
 
     site_id: str
     class_id: str
     terms: CostTerms
     latency_us: int = 0
     latency_measured: bool = False
+    voucher_id: str = ""
 
 
 @dataclass(slots=True)

@@ -52,7 +52,11 @@ def _compare(
 def _score(board: Board, workload: Workload, of: Candidate, at_ms: int) -> Score:
     stay = stay_of(workload, board.policy, at_ms)
     site, atlas = board.offers[of[1]], board.around.atlas
-    score = Score(of[1], of[2], terms(board.policy, atlas, site, of[3], workload.demand, stay))
+    cost = terms(board.policy, atlas, site, of[3], workload.demand, stay)
+    micro_yuan, voucher_id = board.cover(of, workload, at_ms)
+    if voucher_id:
+        cost = cost._replace(voucher=-micro_yuan)
+    score = Score(of[1], of[2], cost, voucher_id=voucher_id)
     region = workload.demand.constraints.latency_region
     if not region:
         return score

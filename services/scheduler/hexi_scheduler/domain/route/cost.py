@@ -31,6 +31,7 @@ class CostTerms(NamedTuple):
     data: int = 0
     latency: int = 0
     risk: int = 0
+    voucher: int = 0  # what one takes off the price: not above zero
 
     @property
     def total(self) -> int:

@@ -9,9 +9,8 @@ from hexi_scheduler.domain.hours import HOUR_MS, HOURS, day_and_time, hour_start
 from hexi_scheduler.domain.route.board import Board
 from hexi_scheduler.domain.route.cost import PPM, stay_of
 from hexi_scheduler.domain.route.ranking import RANK_BITS
+from hexi_scheduler.domain.vouchers import MICRO_YUAN_PER_FEN
 from hexi_scheduler.domain.workload import Workload
-
-MICRO_YUAN_PER_FEN = 10_000
 
 
 class Deferral(NamedTuple):

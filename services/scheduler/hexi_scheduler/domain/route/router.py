@@ -23,7 +23,7 @@ class Router:
     """Changed by `apply` alone, so that a rebuild from the journal is the state that was."""
 
     def __init__(self, policy: RoutePolicy, rules: Rules = NO_RULES) -> None:
-        self.board = Board(policy)
+        self.board = Board(policy, rules.tenants.vouchers)
         self.rules = rules
         self.routes = Routes()
         self.finished: dict[str, int] = {}  # over since, in the order they ended

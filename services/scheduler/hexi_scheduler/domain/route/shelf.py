@@ -64,6 +64,12 @@ class Shelf:
         self._burn[:, :, row] = burn_by_hour(policy, site, c.class_id)
         self.forget()
 
+    @property
+    def prices(self) -> Ints:
+        """As listed, by row."""
+        prices: Ints = self._kind[8]
+        return prices
+
     def put_free(self, row: int, c: ClassOffer) -> None:
         """What changes all the time."""
         self.suitable[row] = Suitable(c, c.price_micro_yuan, None)

@@ -126,11 +126,12 @@ def _somewhere(
         return None
     silent = declined(router, tried)
     ranking = router.board.ranking(workload, at_ms)
-    choice = router.cheapest_of(ranking, workload, silent)
-    asked = Ask(choice) if choice else ask(router, workload, at_ms, silent, rescued)
+    cheapest = router.cheapest_of(ranking, workload, silent)
+    asked = Ask(cheapest) if cheapest else ask(router, workload, at_ms, silent, rescued)
     if asked is None or not leaves_minimum(router, workload, asked.choice[2], rescued):
         return None
     cost, site_id, class_id, _ = asked.choice
+    choice = choice_of(router, ranking, workload, asked.choice, at_ms)
     return Route(
         workload,
         RouteState.ROUTED,
@@ -143,8 +144,8 @@ def _somewhere(
         preempt=asked.preempt,
         claim=asked.claim,
         borrowed=borrowed,
-        voucher_id=router.rules.tenants.voucher(workload.tenant_id, class_id, at_ms),
-        choice=choice_of(router, ranking, workload, asked.choice, at_ms),
+        voucher_id=choice.scores[0].voucher_id,
+        choice=choice,
     )
 
 
