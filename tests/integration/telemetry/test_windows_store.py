@@ -8,6 +8,8 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import numpy as np
@@ -18,7 +20,7 @@ from hexi_kit.db.pool import open_pool
 from hexi_telemetry.domain.energy.account import joined
 from hexi_telemetry.domain.energy.minutes import minute_accounts
 from hexi_telemetry.domain.energy.points import united
-from hexi_telemetry.domain.energy.window import DAY_MS, HOUR_MS, QUARTER_MS, window_start
+from hexi_telemetry.domain.energy.window import DAY_MS, HOUR_MS, QUARTER_MS
 from hexi_telemetry.domain.facts import ServerSetFacts, SiteFacts
 from hexi_telemetry.domain.frame import Frame, Metric
 from hexi_telemetry.handlers.sites import KnownSites
@@ -29,7 +31,8 @@ from hexi_telemetry.store import PostgresWindows
 pytestmark = pytest.mark.integration
 
 SITE = "lanzhou"
-START_MS = window_start(1_800_000_000_000, DAY_MS)
+# Where a day begins.
+START_MS = int(datetime(2027, 1, 15, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()) * 1_000
 PERIOD_MS = 60_000
 MINUTES_A_DAY = DAY_MS // PERIOD_MS
 FLAT = (500,) * 24

@@ -14,7 +14,7 @@ from hexi_telemetry.domain.energy.rollup import (
     ONLY_SERVERS,
     roll_up,
 )
-from hexi_telemetry.domain.energy.window import DAY_MS, HOUR_MS, QUARTER_MS, window_start
+from hexi_telemetry.domain.energy.window import HOUR_MS, QUARTER_MS
 from hexi_telemetry.settings import TelemetrySettings
 from hexi_telemetry.wire.rollups import rollup_message
 from hypothesis import example, given, settings
@@ -138,14 +138,6 @@ def test_dark_time_is_expected_too() -> None:
     hour = joined(START_MS, START_MS + HOUR_MS, [quarter])
 
     assert hour.expected_server_ms == WHOLE
-
-
-def test_days_begin_at_midnight_in_shanghai() -> None:
-    noon_utc_ms = 20_000 * DAY_MS + DAY_MS // 2
-
-    assert window_start(noon_utc_ms, DAY_MS) == 20_000 * DAY_MS - 8 * HOUR_MS
-    assert window_start(noon_utc_ms + 4 * HOUR_MS, DAY_MS) == 20_000 * DAY_MS + 16 * HOUR_MS
-    assert window_start(noon_utc_ms + 61_000, 60_000) == noon_utc_ms + 60_000
 
 
 def test_the_policy_in_force_is_that_of_the_day() -> None:
