@@ -21,6 +21,11 @@ def test_a_decision_names_the_file_that_holds_it(path: Path) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_begins_with_its_number(path: Path) -> None:
+    assert re.match(rf"# {path.name[:4]} \w", path.read_text())
+
+
 def test_no_two_decisions_share_a_number() -> None:
     numbers = [path.name[:4] for path in DECISIONS]
 
