@@ -9,8 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from hexi_kit.errors import HexiError
 from hexi_kit.logs import configure
+from hexi_kit.settings import load
 
 from hexi_agent.commands.arguments import parser
+from hexi_agent.settings import AgentSettings
 
 MODULES = {
     "run": "hexi_agent.commands.run",
@@ -18,21 +20,24 @@ MODULES = {
     "map": "hexi_agent.commands.mapping",
     "discover": "hexi_agent.commands.discover",
 }
-NEEDS_CONFIG = ("map", "discover")
+OF_ONE_SITE = ("map", "discover")
 
 
 def main(argv: Sequence[str]) -> int:
-    """What a command can not do because of its input ends with 2 and the reason."""
+    """The files are those named by --config, else the one named by HEXI_AGENT_CONFIG.
+
+    What a command can not do because of its input ends with 2 and the reason.
+    """
     options = parser()
     chosen = options.parse_args(argv)
     if chosen.version:
         sys.stdout.write(f"hexi-agent {_version()}\n")
         return 0
     command = chosen.command or "run"
-    chosen.config = getattr(chosen, "config", [])
-    if command in NEEDS_CONFIG and not chosen.config:
-        options.error(f"{command}: expected --config FILE")
     try:
+        chosen.config = getattr(chosen, "config", None) or [load(AgentSettings, []).agent_config]
+        if command in OF_ONE_SITE and len(chosen.config) > 1:
+            options.error(f"{command}: expected one --config FILE, was {len(chosen.config)}")
         code: int = import_module(MODULES[command]).run(chosen)
     except (OSError, HexiError, TimeoutError) as error:
         sys.stderr.write(f"{error}\n")

@@ -119,6 +119,26 @@ def test_a_file_that_is_none_is_refused(
     assert name in capsys.readouterr().err
 
 
+def test_the_file_of_the_site_is_named_by_argument_or_variable_and_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_hosts(tmp_path / "hosts.csv", [N1])
+    (tmp_path / "a.prom").write_text(PAGE)
+    config = site_file(tmp_path, "http://127.0.0.1:1/metrics")
+    typed = ["map", "--from", str(tmp_path / "a.prom")]
+
+    monkeypatch.setenv("HEXI_AGENT_CONFIG", config)
+    assert main(typed) == 0
+    monkeypatch.setenv("HEXI_AGENT_CONFIG", str(tmp_path / "nowhere.yaml"))
+    assert main(typed) == 2
+    assert "nowhere.yaml" in capsys.readouterr().err
+
+    with pytest.raises(SystemExit) as caught:
+        main([*typed, "--config", config, "--config", config])
+    assert caught.value.code == 2
+    assert "was 2" in capsys.readouterr().err
+
+
 async def test_discover_finds_a_server_and_writes_it_when_told(
     page_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -190,9 +210,6 @@ def test_help_speaks_two_languages(typed: list[str], capsys: pytest.CaptureFixtu
     assert "退出码" in capsys.readouterr().out
 
 
-def test_a_command_without_its_configuration_is_an_error() -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["map"])
-
-    assert ended.value.code == 2
+def test_the_version_needs_no_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("hexi-agent ")

@@ -18,7 +18,7 @@ from hexi_agent.settings import AgentSettings
 def run(chosen: argparse.Namespace) -> int:
     """Whatever is wrong is raised; nothing is started."""
     settings = load(AgentSettings, [])
-    for path in chosen.config or [settings.agent_config]:
+    for path in chosen.config:
         config = read_config(path)
         clock = SystemClock()
         hosts = read_hosts(config.hosts) if config.hosts is not None else []

@@ -18,9 +18,9 @@ from hexi_agent.site import SiteAgent
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """The files named by --config, else the one named by HEXI_AGENT_CONFIG."""
+    """Each file is a site."""
     settings = load(AgentSettings, [])
-    configs = [read_config(path) for path in chosen.config or [settings.agent_config]]
+    configs = [read_config(path) for path in chosen.config]
     if chosen.validate:
         load(AgentSettings, ["--validate"])
     return asyncio.run(_run(settings, configs))
