@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hexi.telemetry.v1 import telemetry_pb2 as pb
 from hexi_demo.audit import energy
+from hexi_demo.audit.check import Check
 from hexi_demo.audit.log import Entry
 from hexi_kit.columns import pack_fixed
 
@@ -50,10 +51,14 @@ def rollups() -> list[pb.RollupClosed]:
     return [*quarters, rollup(BEGAN_MS, HOUR_MS)]
 
 
-def failed(said: list[pb.RollupClosed], minutes: range = range(80)) -> list[str]:
+def audited(said: list[pb.RollupClosed], minutes: range = range(80)) -> list[Check]:
     frames = [Entry(0, minute, SITE, frame(minute)) for minute in minutes]
     entries = [Entry(0, n, SITE, one) for n, one in enumerate(said)]
-    return [check.name for check in energy.checks(frames, entries) if not check.passed]
+    return energy.checks(frames, entries)
+
+
+def failed(said: list[pb.RollupClosed], minutes: range = range(80)) -> list[str]:
+    return [check.name for check in audited(said, minutes) if not check.passed]
 
 
 AGREE = "rollups are what the frame log says"
@@ -70,6 +75,15 @@ def test_a_site_that_began_in_the_middle_agrees() -> None:
 
 def test_too_short_a_run_proves_nothing_and_breaks_nothing() -> None:
     assert failed([], range(10)) == []
+    assert [check.counted[:2] for check in audited([], range(10))] == ["0 ", "0 "]
+
+
+def test_only_what_was_compared_is_counted() -> None:
+    beyond = rollup(BEGAN_MS + 99 * HOUR_MS, QUARTER_MS)
+
+    agree, _ = audited([*rollups(), beyond])
+
+    assert agree.counted.startswith("5 quarters")
 
 
 def test_a_quarter_that_nobody_told_is_missed() -> None:
