@@ -17,11 +17,13 @@ from hexi_agent.mapping.cut import cut, in_range
 from hexi_agent.mapping.match import Feed, Labels, RuleBook
 from hexi_agent.mapping.meters import read_meters
 from hexi_agent.mapping.outputs import Outputs
+from hexi_agent.mapping.pages import Pages
 from hexi_agent.mapping.series import Series
 from hexi_agent.mapping.subjects import NOBODY, Subjects
 from hexi_agent.mapping.unmapped import Tally
 from hexi_agent.sources import Sample
 from hexi_agent.sources.raw import RawReading
+from hexi_agent.sources.shape import PageReadings
 
 WHOSE = attrgetter("source", "subject")
 INFINITE = (float("inf"), float("-inf"))
@@ -65,6 +67,7 @@ class Board:
         self._options = options
         self._lock = Lock()
         self._series = Series(options.series_max)
+        self._pages = Pages(self._series)
         self._outputs = Outputs(book.rules)
         self._subjects: dict[tuple[str, str], _Whose] = {}
         self._sources: dict[str, int] = {name: n for n, name in enumerate(options.stale_ms)}
@@ -77,19 +80,45 @@ class Board:
 
     def take(self, readings: Sequence[RawReading]) -> None:
         """What one source saw; whatever can not be used is counted with its reason."""
-        refused = 0
         with self._lock:
             latest_ms = self._now_ms() + self._options.early_ms
-            # Readings of one server come together: what holds for all of them is asked once.
-            for (source, subject), of_one in groupby(readings, key=WHOSE):
-                whose = self._whose(source, subject)
-                for reading in of_one:
-                    reason = self._take(reading, whose, latest_ms)
-                    if reason:
-                        refused += 1
-                        self.tally.refused(source, reading.name, reason, subject)
+            if isinstance(readings, PageReadings):
+                refused = self._take_page(readings, latest_ms)
+            else:
+                refused = self._take_each(readings, latest_ms)
         counter("agent.readings").add(len(readings) - refused, {"outcome": "mapped"})
-        counter("agent.readings").add(refused, {"outcome": "unmapped"})
+        if refused:
+            counter("agent.readings").add(refused, {"outcome": "unmapped"})
+
+    def _take_page(self, page: PageReadings, latest_ms: int) -> int:
+        if page.at_ms > latest_ms:
+            return self._take_each(page, latest_ms)
+        until_ms = page.at_ms + self._options.stale_of(page.whose[0])
+        left = self._pages.hear(page, until_ms)
+        refused = self._take_each(left, latest_ms) if left else 0
+        if left is page:
+            self._pages.learn(page, self._placed)
+        return refused
+
+    def _take_each(self, readings: Sequence[RawReading], latest_ms: int) -> int:
+        """How many of them are of no use."""
+        refused = 0
+        # Readings of one server come together: what holds for all of them is asked once.
+        for (source, subject), of_one in groupby(readings, key=WHOSE):
+            whose = self._whose(source, subject)
+            for reading in of_one:
+                reason = self._take(reading, whose, latest_ms)
+                if reason:
+                    refused += 1
+                    self.tally.refused(source, reading.name, reason, subject)
+        return refused
+
+    def _placed(self, reading: RawReading) -> list[tuple[Feed, int]]:
+        """Where a reading went that was taken."""
+        whose = self._whose(reading.source, reading.subject)
+        feeds = self._book.match(reading.name, reading.labels, reading.unit).feeds
+        slots = ((feed, self._series.slot(whose.number, feed.identity)) for feed in feeds)
+        return [(feed, slot) for feed, slot in slots if slot >= 0]
 
     def read(self, before: Meters, now_ms: int) -> Sequence[Sample]:
         """The site at `now_ms`; a server of which nothing fresh is known is not good."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NAN = float("nan")
+Floats = NDArray[np.float64]
 
 
 class Columns(NamedTuple):
@@ -18,6 +19,13 @@ class Columns(NamedTuple):
     value: NDArray[np.float64]
     at_ms: NDArray[np.int64]
     until_ms: NDArray[np.int64]
+
+
+class Heard(NamedTuple):
+    """Slots, each once, and which of them hold counters."""
+
+    slots: NDArray[np.int64]
+    is_counter: NDArray[np.bool_]
 
 
 class Series:
@@ -30,6 +38,8 @@ class Series:
         self._free: list[int] = []
         self._group, self._at_ms, self._until_ms = array("q"), array("q"), array("q")
         self._value, self._count = array("d"), array("d")
+        # Whoever remembers slots has to ask for them again when this has grown.
+        self.ended = 0
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -66,8 +76,24 @@ class Series:
         self._count[slot] = count
         return True
 
+    def hear_all(self, heard: Heard, values: Floats, at_ms: int, until_ms: int) -> bool:
+        """Take what stands in several slots; False, and nothing taken, if a later one is known."""
+        slots = heard.slots
+        known_ms, count = np.frombuffer(self._at_ms, np.int64), np.frombuffer(self._count)
+        before_ms = known_ms[slots]
+        if (before_ms >= at_ms).any():
+            return False
+        with np.errstate(over="ignore"):
+            grown = values - count[slots]
+            rates = np.where(grown >= 0, grown * 1_000 / (at_ms - before_ms), NAN)
+        np.frombuffer(self._value)[slots] = np.where(heard.is_counter, rates, values)
+        np.frombuffer(self._until_ms, np.int64)[slots] = until_ms
+        known_ms[slots], count[slots] = at_ms, values
+        return True
+
     def end(self, slot: int) -> None:
         """Its source says that it is over."""
+        self.ended += 1
         del self._slots[self._keys[slot]]
         self._at_ms[slot] = self._until_ms[slot] = 0
         self._free.append(slot)

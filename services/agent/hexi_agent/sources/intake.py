@@ -11,6 +11,7 @@ from hexi_kit.errors import ResourceExhausted, Unavailable
 from hexi_kit.metrics import counter
 
 from hexi_agent.sources.raw import RawReading, Take
+from hexi_agent.sources.shape import PageReadings
 
 # A reading of tomorrow would count as the newest until tomorrow.
 AHEAD_MS_MAX = 60_000
@@ -66,7 +67,7 @@ class Intake:
         series has ended."""
         self._free -= len(readings) + rejected
         latest_ms = self.latest_ms
-        good = [one for one in readings if one.at_ms <= latest_ms and not math.isinf(one.value)]
+        good = _believed(readings, latest_ms)
         if self._take is not None and good:
             self._take(good)
         if len(good) < len(readings):
@@ -83,3 +84,10 @@ class Intake:
             if math.isinf(one.value):
                 return f"{one.name[:80]}: expected a finite value"
         return ""
+
+
+def _believed(readings: Sequence[RawReading], latest_ms: int) -> Sequence[RawReading]:
+    if isinstance(readings, PageReadings):
+        # The values of a page were proved finite when they were read.
+        return readings if readings.at_ms <= latest_ms else []
+    return [one for one in readings if one.at_ms <= latest_ms and not math.isinf(one.value)]

@@ -19,6 +19,9 @@ BACKOFF_MOST_S = 60.0
 # A controller locks an account after a few wrong passwords.
 LOCKED_OUT_S = 300.0
 AILING_AT_ONCE = 8
+# Moments of a period at which targets are asked, some at each: to wake up for every one of them
+# would take twice the time.
+MOMENTS = 20
 
 Ask = Callable[[], Awaitable[None]]
 
@@ -53,7 +56,8 @@ class Poller:
         options, seed = self._options, crc32(name.encode())
         dice = seeded(seed)
         backoff = Backoff(self._real_clock, dice, options.period_ms / 1_000, BACKOFF_MOST_S)
-        lane, due_ms = self._healthy, self._clock.now_ms() + seed % options.period_ms
+        lane = self._healthy
+        due_ms = self._clock.now_ms() + seed % MOMENTS * options.period_ms // MOMENTS
         while True:
             # Moments that were missed are not made up for.
             due_ms = max(due_ms, self._clock.now_ms())

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import ssl
 from typing import NamedTuple
+from urllib.parse import SplitResult, quote, urlsplit
 
-import aiohttp
-from hexi_kit.errors import Unauthenticated, Unavailable
+from hexi_kit.errors import InvalidArgument, Unauthenticated, Unavailable, Violation
 
-from hexi_agent.sources.inflate import TooLargeError, inflate
+from hexi_agent.sources.inflate import inflate
+from hexi_agent.sources.openmetrics.connection import (
+    READ_BYTES,
+    Answer,
+    AnswerError,
+    Connection,
+    StaleError,
+)
 from hexi_agent.sources.openmetrics.options import OpenMetricsOptions
 from hexi_agent.sources.openmetrics.page import OPENMETRICS, TEXT
 from hexi_agent.sources.secret import SecretFile
 
-# The older format is asked for first: known pages of it are read many times as fast. Packing them
+# The older format is asked for first: unknown pages of it are read many times as fast. Packing them
 # would cost both sides more than the wire of a data hall does.
-HEADERS = {
-    "Accept": f"{TEXT};version=0.0.4,{OPENMETRICS};version=1.0.0;q=0.8,*/*;q=0.1",
-    "Accept-Encoding": "identity",
-}
+ACCEPT = f"{TEXT};version=0.0.4,{OPENMETRICS};version=1.0.0;q=0.8,*/*;q=0.1"
 # Of the time for a whole look: who does not answer is told as down before the look is broken off.
 PAGE_SHARE = 0.9
+# Of a name with several addresses the next is tried when one has been silent for so long.
+NEXT_ADDRESS_S = 0.25
 OK = 200
 UNKNOWN_CALLER = (401, 403)
+PORTS = {"http": 80, "https": 443}
+# What may stand in a request as it stands in an address; anything else is escaped.
+KEPT = "/%:=&?~+!$,;'@()*[]"
 
 
 class Fetched(NamedTuple):
@@ -33,31 +44,22 @@ class Fetched(NamedTuple):
 
 
 class Exporters:
-    """One per source, as an async context; redirects are not followed."""
+    """One per source, as a context; a connection per target is kept, redirects are not followed."""
 
     def __init__(self, options: OpenMetricsOptions) -> None:
         self._options = options
         self._login = _Login(options)
-        self._http: aiohttp.ClientSession | None = None
+        self._tls = _context(options)
+        self._buffer = memoryview(bytearray(READ_BYTES))
+        self._open: dict[str, Connection] = {}
+        self._heads: dict[str, bytes] = {}
 
-    async def __aenter__(self) -> Exporters:
-        options = self._options
-        context = ssl.create_default_context(cafile=options.authority)
-        if options.certificate is not None:
-            context.load_cert_chain(options.certificate, options.private_key)
-        # Unpacking is ours: the library's has no bound.
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=context),
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=HEADERS,
-            timeout=aiohttp.ClientTimeout(total=PAGE_SHARE * options.timeout_ms / 1_000),
-        )
+    def __enter__(self) -> Exporters:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        if self._http is not None:
-            await self._http.close()
+    def __exit__(self, *_: object) -> None:
+        for connection in self._open.values():
+            connection.close()
 
     async def page(self, url: str) -> Fetched:
         """
@@ -66,33 +68,67 @@ class Exporters:
             Unavailable: it can not be reached, or gives no page.
             InvalidArgument: our secret can not be read.
         """
-        if self._http is None:
-            raise Unavailable("not open")
-        login = self._login.header()
+        options, login = self._options, self._login.header()
         try:
-            async with self._http.get(url, headers=login, allow_redirects=False) as response:
-                if response.status in UNKNOWN_CALLER:
-                    raise Unauthenticated(f"status {response.status}")
-                if response.status != OK:
-                    raise Unavailable(f"status {response.status}")
-                packed = await self._read(response)
-                body = inflate(
-                    packed,
-                    response.headers.get("Content-Encoding", ""),
-                    self._options.page_bytes_max,
-                )
-                return Fetched(body, response.headers.get("Content-Type", ""))
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            head = self._heads.get(url)
+            if head is None:
+                head = self._heads[url] = _head(urlsplit(url))
+            request = head + login + b"\r\n"
+            async with asyncio.timeout(PAGE_SHARE * options.timeout_ms / 1_000):
+                answer = await self._ask(url, request)
+            if answer.status in UNKNOWN_CALLER:
+                raise Unauthenticated(f"status {answer.status}")
+            if answer.status != OK:
+                raise Unavailable(f"status {answer.status}")
+            packed = answer.headers.get("content-encoding", "")
+            body = inflate(answer.body, packed, options.page_bytes_max)
+            return Fetched(body, answer.headers.get("content-type", ""))
+        except (AnswerError, TimeoutError, OSError, ValueError) as error:
             raise Unavailable(f"{error!r}"[:200]) from error
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        most, parts, size = self._options.page_bytes_max, list[bytes](), 0
-        async for part in response.content.iter_any():
-            parts.append(part)
-            size += len(part)
-            if size > most:
-                raise TooLargeError(f"expected at most {most} bytes")
-        return b"".join(parts)
+    async def _ask(self, url: str, request: bytes) -> Answer:
+        kept = self._open.get(url)
+        if kept is not None and kept.is_open:
+            try:
+                return await kept.ask(request)
+            except StaleError:
+                # The exporter has ended it while nobody asked.
+                pass
+        connection = self._open[url] = await self._connect(urlsplit(url))
+        return await connection.ask(request)
+
+    async def _connect(self, url: SplitResult) -> Connection:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(self._buffer, self._options.page_bytes_max),
+            url.hostname or "",
+            url.port or PORTS[url.scheme],
+            ssl=self._tls if url.scheme == "https" else None,
+            happy_eyeballs_delay=NEXT_ADDRESS_S,
+        )
+        return connection
+
+
+def _context(options: OpenMetricsOptions) -> ssl.SSLContext | None:
+    """One for all: it holds the authorities of the whole machine."""
+    if not any(target.url.startswith("https:") for target in options.targets):
+        return None
+    context = ssl.create_default_context(cafile=options.authority)
+    if options.certificate is not None:
+        context.load_cert_chain(options.certificate, options.private_key)
+    return context
+
+
+def _head(url: SplitResult) -> bytes:
+    """The question without who asks, and without its end."""
+    path = quote(url.path or "/", safe=KEPT)
+    lines = [
+        f"GET {path}{'?' * bool(url.query)}{quote(url.query, safe=KEPT)} HTTP/1.1",
+        f"Host: {url.netloc.encode('idna').decode()}",
+        f"Accept: {ACCEPT}",
+        "Accept-Encoding: identity",
+        "User-Agent: hexi-agent",
+    ]
+    return "".join(f"{line}\r\n" for line in lines).encode()
 
 
 class _Login:
@@ -104,10 +140,14 @@ class _Login:
         path = (login.bearer_file or login.password_file) if login is not None else None
         self._secret = SecretFile(path) if path is not None else None
 
-    def header(self) -> dict[str, str]:
+    def header(self) -> bytes:
+        """With its line's end; nothing where nobody asks who we are."""
         if self._secret is None:
-            return {}
+            return b""
         secret = self._secret.read()
         if self._username:
-            return {"Authorization": aiohttp.encode_basic_auth(self._username, secret)}
-        return {"Authorization": f"Bearer {secret}"}
+            words = base64.b64encode(f"{self._username}:{secret}".encode())
+            return b"Authorization: Basic " + words + b"\r\n"
+        if not (secret.isascii() and secret.isprintable()):
+            raise InvalidArgument([Violation("bearer_file", "expected a word in plain letters")])
+        return f"Authorization: Bearer {secret}\r\n".encode()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -23,6 +24,12 @@ class ExporterTarget(BaseModel):
     @property
     def subject(self) -> str:
         return self.server or urlsplit(self.url).hostname or ""
+
+    def asking_for(self, collectors: Sequence[str]) -> str:
+        """Its url, asking for no more than these; for all that there is, if none is named."""
+        parts = urlsplit(self.url)
+        words = [*filter(None, [parts.query]), *(f"collect[]={name}" for name in collectors)]
+        return urlunsplit(parts._replace(query="&".join(words), fragment=""))
 
     @field_validator("url")
     @classmethod
@@ -64,6 +71,10 @@ class OpenMetricsOptions(PollOptions):
         min_length=1, max_length=20_000
     )
     server_label: str = Field("", pattern=r"^([a-zA-Z_][a-zA-Z0-9_]*)?$")
+    # Of a node_exporter: those collectors whose readings a rule asks for; none: all.
+    collect: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_.]{1,64}$")], ...] = Field(
+        (), max_length=100
+    )
     page_bytes_max: int = Field(4 * MIB, ge=1024, le=64 * MIB)
     login: ExporterLogin | None = None
     # Who signed the exporters' certificates; None: whom this machine trusts.

@@ -44,6 +44,10 @@ _Series = tuple[str, Labels]
 NOBODYS = ()
 
 
+def is_openmetrics(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == OPENMETRICS
+
+
 class _Known(NamedTuple):
     """What was proved: series by how they are written, NOBODYS where nobody wants one."""
 
@@ -60,7 +64,7 @@ class PageReader:
     """
 
     def __init__(self, wants: Wants = everything, series_max: int = SERIES_MAX) -> None:
-        self._wants = wants
+        self.wants = wants
         self._half = max(1, series_max // 2)
         self._young, self._old = _Known({}, set()), _Known({}, set())
 
@@ -72,7 +76,7 @@ class PageReader:
         lines = page.split(b"\n")
         if max(map(len, lines)) > LINE_BYTES_MAX:
             raise PageError(f"expected lines of at most {LINE_BYTES_MAX} bytes")
-        if content_type.partition(";")[0].strip().lower() == OPENMETRICS:
+        if is_openmetrics(content_type):
             return _openmetrics(page)
         if lines.pop():
             # A number that was cut off is another number.
@@ -82,8 +86,11 @@ class PageReader:
             self._old, self._young = self._young, _Known({}, set())
         return self._text(lines)
 
+    def series_of(self, key: bytes) -> _Series | tuple[()] | None:
+        """On the page read last, in the text format: NOBODYS if not wanted, None if not there."""
+        return self._young.series.get(key)
+
     def _text(self, lines: list[bytes]) -> list[PageSample]:
-        """A site of a thousand exporters spends its time in this loop."""
         series_of, comments = self._young
         found: list[PageSample] = []
         for line in lines:
@@ -123,7 +130,7 @@ class PageReader:
             return []
         if repr((proved.value, proved.at_ms)) != repr(_numbers(words)):
             raise ValueError("expected a value and perhaps a time")
-        is_wanted = self._wants(proved.name, proved.labels)
+        is_wanted = self.wants(proved.name, proved.labels)
         young.series[key] = _shared(proved) if is_wanted else NOBODYS
         return [proved]
 

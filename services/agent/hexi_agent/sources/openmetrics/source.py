@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from hexi_kit.clock import Clock, SystemClock
@@ -9,8 +10,9 @@ from hexi_kit.errors import HexiError, Unavailable
 from hexi_kit.metrics import counter
 
 from hexi_agent.sources.findings import Finding, Findings
-from hexi_agent.sources.intake import Intake
-from hexi_agent.sources.openmetrics.fetch import Exporters
+from hexi_agent.sources.intake import Intake, Taken
+from hexi_agent.sources.openmetrics.fetch import Exporters, Fetched
+from hexi_agent.sources.openmetrics.looks import PROVED_EVERY, Forms, Known, Looks
 from hexi_agent.sources.openmetrics.options import ExporterTarget, OpenMetricsOptions
 from hexi_agent.sources.openmetrics.page import (
     Labels,
@@ -20,16 +22,17 @@ from hexi_agent.sources.openmetrics.page import (
     Wants,
     everything,
 )
-from hexi_agent.sources.polling import Poller
+from hexi_agent.sources.polling import Ask, Poller
 from hexi_agent.sources.raw import RawReading, Take
+from hexi_agent.sources.shape import PageReadings, RawSeries
 from hexi_agent.sources.subject import host_of
 
 UP = "up"
 
 
 class OpenMetricsSource:
-    """A page is believed whole or not at all. A reading is as old as the question for its page,
-    unless the page says another time. `wants` may be set before it runs."""
+    """A page is believed whole or not at all, as far as it is looked at. A reading is as old as the
+    question for its page, unless the page says another time. `wants` may be set before it runs."""
 
     def __init__(self, options: OpenMetricsOptions, clock: Clock) -> None:
         self.name = name = options.name
@@ -37,54 +40,69 @@ class OpenMetricsSource:
         self.findings = Findings(name)
         self._options, self._clock = options, clock
         self._intake = Intake(name, clock)
-        self._reader = PageReader()
+        self._has_told = set[str]()
 
     async def run(self, take: Take) -> None:
         self._intake.connect(take)
-        self._reader = PageReader(self.wants)
+        forms = Forms(PageReader(self.wants), self._told)
         poller = Poller(self._options, (self._clock, SystemClock()), self.findings)
-        async with Exporters(self._options) as exporters:
-            targets = self._options.targets
-            asks = {one.url: partial(self._scrape, exporters, one) for one in targets}
+        with Exporters(self._options) as exporters:
+            asks = dict[str, Ask]()
+            for number, target in enumerate(self._options.targets):
+                look = partial(exporters.page, target.asking_for(self._options.collect))
+                looks = Looks(forms, number % PROVED_EVERY)
+                asks[target.url] = partial(self._scrape, target, look, looks)
             await poller.run(asks)
 
-    async def _scrape(self, exporters: Exporters, target: ExporterTarget) -> None:
+    async def _scrape(
+        self, target: ExporterTarget, look: Callable[[], Awaitable[Fetched]], looks: Looks
+    ) -> None:
         asked_ms = self._clock.now_ms()
         try:
-            page = await exporters.page(target.url)
-            samples = self._reader.read(page.body, page.content_type)
+            page = await look()
+            found = looks.read(page.body, page.content_type)
         except PageError as error:
             self._tell(target, asked_ms, "malformed")
             raise Unavailable(f"malformed page: {error}") from error
         except HexiError:
             self._tell(target, asked_ms, "failed")
             raise
-        self._offer(target, asked_ms, samples)
+        taken = self._offer(target, asked_ms, found)
+        if taken.rejected:
+            self.findings.note(target.url, [Finding("rejected", target.subject, taken.reason)])
         self._tell(target, asked_ms, UP)
 
     def _tell(self, target: ExporterTarget, asked_ms: int, outcome: str) -> None:
         counter("agent.scrapes").add(1, {"outcome": outcome})
-        is_up = float(outcome == UP)
-        self._intake.offer([RawReading(self.name, target.subject, UP, (), is_up, "", asked_ms)])
-
-    def _offer(self, target: ExporterTarget, asked_ms: int, samples: list[PageSample]) -> None:
-        name, subject, label = self.name, target.subject, self._options.server_label
-        readings = [
-            RawReading(
-                name,
-                _server(labels, label) or subject if label else subject,
-                sample,
-                # Said by the subject; without it the same labels serve all servers.
-                tuple(one for one in labels if one[0] != label) if label else labels,
-                value,
-                "",
-                asked_ms if at_ms is None else at_ms,
+        # As any reading that no rule asks for: it is told once.
+        if target.url not in self._has_told or self.wants(UP, ()):
+            self._has_told.add(target.url)
+            reading = RawReading(
+                self.name, target.subject, UP, (), float(outcome == UP), "", asked_ms
             )
-            for sample, labels, value, at_ms in samples
-        ]
-        taken = self._intake.offer(readings)
-        if taken.rejected:
-            self.findings.note(target.url, [Finding("rejected", target.subject, taken.reason)])
+            self._intake.offer([reading])
+
+    def _offer(
+        self, target: ExporterTarget, asked_ms: int, found: Known | list[PageSample]
+    ) -> Taken:
+        name, subject = self.name, target.subject
+        if isinstance(found, Known):
+            whose = (name, subject)
+            return self._intake.offer(PageReadings(whose, found.shape, found.values, asked_ms))
+        readings = list[RawReading]()
+        for sample, labels, value, at_ms in found:
+            own, _, kept = self._told(sample, labels)
+            when_ms = asked_ms if at_ms is None else at_ms
+            readings.append(RawReading(name, own or subject, sample, kept, value, "", when_ms))
+        return self._intake.offer(readings)
+
+    def _told(self, name: str, labels: Labels) -> RawSeries:
+        """Whose it is, said by the subject alone: without it the same labels serve all servers."""
+        label = self._options.server_label
+        if not label:
+            return RawSeries("", name, labels)
+        kept = tuple(one for one in labels if one[0] != label)
+        return RawSeries(_server(labels, label), name, kept)
 
 
 def _server(labels: Labels, label: str) -> str:

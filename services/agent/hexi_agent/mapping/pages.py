@@ -1,0 +1,62 @@
+"""Remembers where the readings of a page went: the next of its shape goes there at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hexi_agent.mapping.match import Feed
+from hexi_agent.mapping.series import Heard, Series
+from hexi_agent.sources.raw import RawReading
+from hexi_agent.sources.shape import PageReadings, Shape
+
+# The feeds of a reading that have a slot, and these.
+Placed = Callable[[RawReading], Sequence[tuple[Feed, int]]]
+
+
+class _Way(NamedTuple):
+    """`places`: which value of the page goes into each slot; `others` go into none."""
+
+    whose: tuple[str, str]
+    ended: int
+    places: NDArray[np.intp]
+    heard: Heard
+    others: list[int]
+
+
+class Pages:
+    """Forgets with the shape, or when a series of any page has ended."""
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+        self._ways: WeakKeyDictionary[Shape, _Way] = WeakKeyDictionary()
+
+    def hear(self, page: PageReadings, until_ms: int) -> Sequence[RawReading]:
+        """What is left, to be taken one by one: all of it if nothing is remembered."""
+        way = self._ways.get(page.shape)
+        if way is None or way.ended != self._series.ended or way.whose != page.whose:
+            return page
+        values = page.values[way.places]
+        if not self._series.hear_all(way.heard, values, page.at_ms, until_ms):
+            return page
+        return page.some(way.others) if way.others else ()
+
+    def learn(self, page: PageReadings, placed: Placed) -> None:
+        """After its readings were taken one by one."""
+        found, others = dict[int, tuple[int, bool]](), list[int]()
+        for place, reading in enumerate(page):
+            ways = placed(reading)
+            # The second of two that go into one slot is told as late, every time.
+            if not ways or any(slot in found for _, slot in ways):
+                others.append(place)
+            else:
+                found.update((slot, (place, feed.is_counter)) for feed, slot in ways)
+        heard = Heard(
+            np.array(list(found), np.int64), np.array([one for _, one in found.values()], np.bool_)
+        )
+        places = np.array([place for place, _ in found.values()], np.intp)
+        self._ways[page.shape] = _Way(page.whose, self._series.ended, places, heard, others)
