@@ -180,6 +180,49 @@ def test_a_clock_that_jumps_and_comes_back_keeps_the_total() -> None:
     assert hour.server_ws == pytest.approx(3_600_000, rel=0.02)
 
 
+@pytest.mark.parametrize("shift_s", [-4, 3, 14])
+def test_where_a_clock_was_set_meters_are_not_believed(shift_s: int) -> None:
+    def jump(frame: Frame, second: int) -> Frame:
+        shift_ms = shift_s * 1_000 if second > 1_800 else 0
+        return replace(frame, observed_at_ms=frame.observed_at_ms + shift_ms)
+
+    hour = hour_of(changed(jump))
+
+    assert hour.it.known_ms == pytest.approx(HOUR_MS - PERIOD_MS - 1_000 * shift_s, abs=1)
+    for meter, watts in ((hour.it, 1_000), (hour.facility, 1_250)):
+        assert meter.counted == pytest.approx(watts * meter.known_ms / 1_000, abs=60)
+
+
+def test_a_meter_read_at_another_pace_than_frames_come_is_believed() -> None:
+    """Every seventh frame repeats the reading before: no clock was set."""
+
+    def seldom(frame: Frame, second: int) -> Frame:
+        read_at = (frame_at(0).observed_at_ms - START_MS) // 1_000 + second // 11 * 11
+        return replace(frame, facility_energy_ws=10**9 + 1_250 * read_at)
+
+    facility = hour_of(changed(seldom)).facility
+
+    assert facility.counted == pytest.approx(4_500_000, rel=0.003)
+    assert facility.known_ms == HOUR_MS
+
+
+def test_a_meter_that_caught_up_counted_as_the_servers_drew() -> None:
+    """Half an hour with four times the power of the other, and the meter stood over the change."""
+
+    def change(frame: Frame, second: int) -> Frame:
+        factor = 4 if second > 1_800 else 1
+        counted = 1_250 * (min(second, 1_800) + 4 * max(0, second - 1_800))
+        stood = 1_250 * 1_500 if 1_500 < second <= 2_100 else counted
+        columns = {Metric.POWER_W: WATTS[Metric.POWER_W] * factor}
+        return replace(frame, columns=columns, facility_energy_ws=10**9 + stood)
+
+    minutes = minute_accounts(united(rows_of(changed(change))), START_MS, START_MS + HOUR_MS, FLAT)
+
+    first_half = joined(START_MS, START_MS + HOUR_MS // 2, minutes[:30])
+    assert first_half.facility.counted == pytest.approx(1_250 * 1_800, rel=0.01)
+    assert minutes[30].facility.open_slack > 0
+
+
 def test_renewable_energy_may_rest_at_night() -> None:
     def night(frame: Frame, second: int) -> Frame:
         return replace(frame, renewable_energy_ws=10**9)

@@ -121,3 +121,17 @@ def test_a_late_frame_changes_no_memory() -> None:
 
     assert late == (2, 2, 200_000, 0, 0)
     assert heard.power_mw == 600_000
+
+
+def test_a_server_that_fell_silent_at_rest_is_not_at_rest_for_ever() -> None:
+    sensors = SiteSensors(2)
+    for step in range(100):
+        busy = 500 if step % 10 else 50
+        sensors.hear(frame(step, 500, busy))
+    sensors.hear(frame(100, 500, 50))
+
+    soon = sensors.hear(frame(101, 500, 0, good="10"))
+    late = sensors.hear(frame(101 + 2 * BRIDGE_MS // PERIOD_MS, 500, 0, good="10"))
+
+    assert soon.power_mw == pytest.approx(550_000, rel=0.01)
+    assert late.power_mw == pytest.approx(955_000, rel=0.02) and late.slack_mw > 150_000

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hexi_telemetry.domain.carbon import carbon_mg
-from hexi_telemetry.domain.energy.account import Account, Metered
+from hexi_telemetry.domain.energy.account import NOT_ALONG, Account, Along, Metered
 from hexi_telemetry.domain.energy.agreement import NO_PAIRS, pair
 from hexi_telemetry.domain.energy.integral import UWS_PER_WS, Bridged, Integers, bridge
 from hexi_telemetry.domain.energy.meters import spread
@@ -55,10 +55,14 @@ def minute_accounts(
     inside = slice((start_ms - low_ms) // MINUTE_MS, (end_ms - low_ms) // MINUTE_MS)
     rows = np.stack(columns)[:, inside].T.tolist()
     spreads = bridged.spread_ws2[inside].tolist()
+    flows = np.diff(run)[inside].tolist()
+    # In its first minute a new server set stands beside the old one.
+    newest = np.maximum.accumulate(read.revision)
+    is_new = (np.diff(newest, prepend=newest[:1]) != 0)[inside].tolist()
     accounts = (
-        _account(begin_ms, [*row, spread_ws2], g_per_kwh)
-        for begin_ms, row, spread_ws2 in zip(
-            edges[:-1][inside].tolist(), rows, spreads, strict=True
+        _account(begin_ms, [*row, *rest], g_per_kwh)
+        for begin_ms, row, *rest in zip(
+            edges[:-1][inside].tolist(), rows, spreads, flows, is_new, strict=True
         )
     )
     return [one for one in accounts if _is_anything_known(one)]
@@ -71,7 +75,9 @@ def _account(begin_ms: int, row: list[Any], g_per_kwh: Sequence[int]) -> Account
     carbon = carbon_mg(begin_ms, end_ms, facility_ws, g_per_kwh) if g_per_kwh else 0
     revision, frames, expected, covered, bridged, server_ws, slack_ws = row[:7]
     facility, it, renewable, water = meters
-    is_sound = it.known_ms == MINUTE_MS and bridged * PPM >= expected * SOUND_PPM
+    is_heard = bridged * PPM >= expected * SOUND_PPM
+    spread_ws2, flow_ws, is_new = row[-3:]
+    is_sound = it.known_ms == MINUTE_MS and is_heard and not is_new
     whole_ws = server_ws * expected // max(1, bridged)
     return Account(
         begin_ms,
@@ -88,9 +94,18 @@ def _account(begin_ms: int, row: list[Any], g_per_kwh: Sequence[int]) -> Account
         it,
         renewable,
         water,
-        row[-1],
+        spread_ws2,
         pair(whole_ws, it.counted) if is_sound else NO_PAIRS,
+        _along(facility, flow_ws) if is_heard else NOT_ALONG,
+        _along(it, flow_ws) if is_heard else NOT_ALONG,
     )
+
+
+def _along(meter: Metered, flow_ws: int) -> Along:
+    known_ws = flow_ws * meter.known_ms / MINUTE_MS
+    squares = meter.counted * meter.counted / known_ws if known_ws > 0 else 0.0
+    missing_ms = float(MINUTE_MS - meter.known_ms)
+    return Along(known_ws, flow_ws - known_ws, missing_ms, float(meter.counted), squares)
 
 
 def _is_anything_known(account: Account) -> bool:

@@ -16,8 +16,10 @@ class EnergyPolicy:
     renewable_meter_ppm: int
     water_meter_ppm: int
     server_sensors_ppm: int
+    server_sensor_ppm: int
     it_meter_category: int
     unmetered_ppm: int
+    unmetered_min_ppm: int
     unheard_ppm: int
     known_min_ppm: int
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hexi_telemetry.domain.energy.account import Account
-from hexi_telemetry.domain.energy.agreement import Pairs, apart
+from hexi_telemetry.domain.energy.account import NOT_ALONG, Account
+from hexi_telemetry.domain.energy.agreement import Apart, Pairs, apart
 from hexi_telemetry.domain.energy.bounds import PPM, Bounded, by_servers, metered, ratio
 from hexi_telemetry.domain.energy.policy import EnergyPolicy
 
@@ -64,7 +64,9 @@ def roll_up(
 ) -> Rollup:
     """`first` is how servers and IT meter stood to each other at first, where that is known."""
     width_ms = account.end_ms - account.start_ms
-    facility = metered(account.facility, width_ms, policy.facility_meter_ppm, policy)
+    facility = metered(
+        account.facility, account.facility_along, width_ms, policy.facility_meter_ppm, policy
+    )
     it, category = _it(account, policy, first)
     by_meter = category not in (AT_SERVERS, BY_DEMAND)
     pue, is_impossible = None, False
@@ -98,7 +100,7 @@ def roll_up(
 def _it(account: Account, policy: EnergyPolicy, first: Pairs | None) -> tuple[Bounded, int]:
     """By the IT meter where it is sound, and else by the servers; with the category."""
     width_ms = account.end_ms - account.start_ms
-    it = metered(account.it, width_ms, policy.it_meter_ppm, policy)
+    it = metered(account.it, account.it_along, width_ms, policy.it_meter_ppm, policy)
     if it is None or not it.value:
         expected, bridged = account.expected_server_ms, account.bridged_server_ms
         is_energy = bridged * PPM >= expected * policy.known_min_ppm
@@ -108,10 +110,13 @@ def _it(account: Account, policy: EnergyPolicy, first: Pairs | None) -> tuple[Bo
     return it, policy.it_meter_category
 
 
-def _doubted(it: Bounded, apart_ppm: int) -> Bounded:
+def _doubted(it: Bounded, apart: Apart) -> Bounded:
     """One of the two witnesses may have drifted, nobody knows which: the bound takes in both."""
-    doubt = it.value * abs(apart_ppm) // PPM
-    if apart_ppm > 0:
+    doubt_ppm = abs(apart.ppm)
+    # The line is unsure too, which only counts where something has drifted for sure.
+    doubt_ppm += min(max(doubt_ppm - apart.unsure_ppm, 0), apart.unsure_ppm)
+    doubt = it.value * doubt_ppm // PPM
+    if apart.ppm > 0:
         return it._replace(high=it.high + doubt)
     return it._replace(low=max(0, it.low - doubt))
 
@@ -125,11 +130,11 @@ def _indicators(
         counted = account.facility.counted
         carbon = Bounded(*(account.carbon_mg * flow // counted for flow in facility))
         found.append(Indicator("CUE", "g/(kW.h)", ratio(carbon, it, MG_PER_WS * PPM)))
-    renewable = metered(account.renewable, width_ms, policy.renewable_meter_ppm, policy)
+    renewable = metered(account.renewable, NOT_ALONG, width_ms, policy.renewable_meter_ppm, policy)
     if facility is not None and renewable is not None:
         share = ratio(renewable, facility, PPM)
         found.append(Indicator("REF", "1", Bounded(*(min(PPM, part) for part in share))))
-    water = metered(account.water, width_ms, policy.water_meter_ppm, policy)
+    water = metered(account.water, NOT_ALONG, width_ms, policy.water_meter_ppm, policy)
     if water is not None:
         found.append(Indicator("WUE", "L/(kW.h)", ratio(water, it, MG_PER_WS * PPM)))
     return tuple(

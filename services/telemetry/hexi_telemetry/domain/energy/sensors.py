@@ -17,6 +17,8 @@ LOAD_MOVED = 0.2
 # A missing server walks on by its usual steps; three sigma.
 SIGMAS = 3.0
 STEP_MEMORY = 16.0
+# What a server usually draws is learnt over so many readings.
+USUAL_MEMORY = 256
 # Servers that stay silent may share a reason and a job: then their errors add up.
 LONG_SILENT_SHARE = 0.35
 NEVER_HEARD_SHARE = 0.5
@@ -43,6 +45,8 @@ class SiteSensors:
         # What a server draws by its last good reading and what others did since.
         self._watts: FloatColumn = np.zeros(servers, np.float32)
         self._said: FloatColumn = np.zeros(servers, np.float32)
+        self._usual: FloatColumn = np.zeros(servers, np.float32)
+        self._readings: NDArray[np.int16] = np.zeros(servers, np.int16)
         self._step2: FloatColumn = np.zeros(servers, np.float32)
         self._at_ms: NDArray[np.int64] = np.zeros(servers, np.int64)
         self._range: NDArray[np.int64] = np.full(servers, -1, np.int64)
@@ -83,33 +87,38 @@ class SiteSensors:
             return Heard(good_count, servers, read_mw, 0, 0)
         known = self._range[place] >= 0
         both, silent = good & known, missing & known
-        last = self._watts[place][silent] * np.float32(self._trend(place, watts, both))
         age_ms = np.maximum(frame.observed_at_ms - self._at_ms[place][silent], 0)
+        is_long = age_ms > BRIDGE_MS
+        last = self._watts[place][silent] * _trend(self._watts[place][both], watts[both])
+        # Jobs end: after a while the last that was heard says less than what was usual.
+        known_w = self._usual[place][silent]
+        usually = known_w * _trend(self._usual[place][both], watts[both])
         step2 = self._step2[place]
         usual = float(step2[both].mean()) if both.any() else 0.0
-        is_long = age_ms > BRIDGE_MS
         # Frame by frame the walk adds up: over k frames its square grows as that of its steps.
         steps = np.where(is_long, 0, age_ms / frame.period_ms)
         walked = np.maximum(step2[silent], usual) * steps * steps
         spread_w = SIGMAS * float(np.sqrt(walked.sum()))
         never_w = read_mw / 1_000.0 / good_count * int(np.count_nonzero(missing & ~known))
-        filled_w = float(last.sum(dtype=np.float64)) + never_w
-        slack_w = LONG_SILENT_SHARE * float(last[is_long].sum()) + NEVER_HEARD_SHARE * never_w
-        self._watts[place][silent] = np.where(age_ms > 0, last, self._watts[place][silent])
+        drawn = np.where(is_long, usually, last)
+        filled_w = float(drawn.sum(dtype=np.float64)) + never_w
+        slack_w = LONG_SILENT_SHARE * float(drawn[is_long].sum()) + NEVER_HEARD_SHARE * never_w
+        is_later = age_ms > 0
+        self._watts[place][silent] = np.where(is_later, last, self._watts[place][silent])
+        walked_w = np.where(is_later, usually - known_w, 0) / USUAL_MEMORY
+        self._usual[place][silent] = known_w + walked_w
         power_mw = read_mw + round(filled_w * 1_000)
         return Heard(good_count, servers, power_mw, round(spread_w * 1_000), round(slack_w * 1_000))
-
-    def _trend(self, place: slice, watts: FloatColumn, both: Mask) -> float:
-        """The load of those that are not heard goes as the load of those that are."""
-        before = float(self._watts[place][both].sum(dtype=np.float64))
-        now = float(watts[both].sum(dtype=np.float64))
-        return min(max(now / before, TREND[0]), TREND[1]) if before > 0 else 1.0
 
     def _remember(self, frame: Frame, place: slice, watts: FloatColumn, fresh: Mask) -> None:
         steady = fresh & (frame.observed_at_ms - self._at_ms[place] <= 2 * frame.period_ms)
         step = watts[steady] - self._watts[place][steady]
         step2 = self._step2[place]
         step2[steady] += (step * step - step2[steady]) / np.float32(STEP_MEMORY)
+        readings = np.minimum(self._readings[place][fresh] + 1, USUAL_MEMORY)
+        self._readings[place][fresh] = readings
+        usual = self._usual[place]
+        usual[fresh] += np.divide(watts[fresh] - usual[fresh], readings, dtype=np.float32)
         self._watts[place][fresh] = watts[fresh]
         self._at_ms[place][fresh] = frame.observed_at_ms
         self._range[place][fresh] = frame.first_server
@@ -133,3 +142,9 @@ class SiteSensors:
         np.maximum(high, load, out=high, where=fresh)
         still: Mask = (frame.observed_at_ms - since_ms >= STILL_MS) & (high - low >= LOAD_MOVED)
         return still
+
+
+def _trend(before: FloatColumn, now: FloatColumn) -> np.float32:
+    """The load of those that are not heard goes as the load of those that are."""
+    before_w, now_w = (float(watts.sum(dtype=np.float64)) for watts in (before, now))
+    return np.float32(min(max(now_w / before_w, TREND[0]), TREND[1]) if before_w > 0 else 1.0)
