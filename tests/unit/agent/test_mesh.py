@@ -77,13 +77,6 @@ def test_no_byte_can_be_changed(place: int, change: int) -> None:
     assert parse(bytes(data)) is None or not is_sealed(bytes(data), b"k" * 32)
 
 
-@given(st.binary(max_size=80))
-def test_garbage_is_dropped(data: bytes) -> None:
-    endpoint = Endpoint(MeshKey(), SystemClock())
-
-    endpoint.datagram_received(data, ("127.0.0.1", 1))
-
-
 class Wire:
     """Keeps what an endpoint sends."""
 
@@ -106,6 +99,21 @@ def pair() -> tuple[Endpoint, Peer, Wire, MeshKey]:
     endpoint.know({peer.tag: peer})
     endpoint._transport = wire
     return endpoint, peer, wire, other
+
+
+@given(
+    st.binary(max_size=80) | st.binary(min_size=PROBE_BYTES, max_size=PROBE_BYTES), st.booleans()
+)
+def test_garbage_is_not_answered(data: bytes, looks_real: bool) -> None:
+    endpoint, _, wire, other = pair()
+    if looks_real:
+        # As the peer's own ask begins, and then anything.
+        head = seal(Probe(ASK, other.tag, 1, b"n" * 16), bytes(32))[: PROBE_BYTES // 2]
+        data = head + data[len(head) :]
+
+    endpoint.datagram_received(data, ("127.0.0.1", 1))
+
+    assert not wire.sent
 
 
 def test_an_ask_is_answered_once_in_its_own_length() -> None:
