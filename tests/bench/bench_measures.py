@@ -19,7 +19,6 @@ from hexi_demo import province as demo
 from hexi_demo import setup
 from hexi_kit.clock import SystemClock
 from hexi_kit.rpc.channel import open_channel
-from hexi_kit.signing import fingerprint
 from hexi_local.network import free_ports
 
 from tests.bench.far_sites import FarSite, put_far
@@ -116,11 +115,7 @@ async def measure() -> None:
     show("mesh-probe-cpu", probe_cost_us(), "us per round trip, both ends")
     now_ms = SystemClock().now_ms()
     async with running(SERVICES, clock=f"scaled:{now_ms}:{now_ms}:{FACTOR}") as province:
-        prints = {
-            f.site_id: fingerprint(province.cast.of(f"agent-{f.site_id}").certificate())
-            for f in demo.SITES
-        }
-        await setup.admit_sites(province.doors, SERVERS, prints)
+        await setup.admit_sites(province.doors, SERVERS, demo.SITES)
         relays = await start_agents(province)
         address = province.hexi.addresses["telemetry"]
         channel = open_channel(address, province.cast.of("operator"))

@@ -16,7 +16,6 @@ from hexi_demo import identities, province, setup
 from hexi_demo.doors import Doors
 from hexi_kit.clock import SystemClock
 from hexi_kit.kafka.tail import Apply, LogTail
-from hexi_kit.signing import fingerprint
 from hexi_local import LocalHexi, LocalOptions
 
 TENANT = "university"
@@ -41,11 +40,7 @@ class Province:
 
     async def admit(self, servers: int) -> None:
         """Register, publish and admit the six sites; return when ROUTE can see them all."""
-        prints = {
-            f.site_id: fingerprint(self.cast.of(f"agent-{f.site_id}").certificate())
-            for f in province.SITES
-        }
-        await setup.admit_sites(self.doors, servers, prints)
+        await setup.admit_sites(self.doors, servers, province.SITES)
         operator = await self.doors.inventory("operator")
         for facts in province.SITES:
             server_set = make_server_set(

@@ -21,14 +21,14 @@ class Doors:
 
     def __init__(self, addresses: Mapping[str, str], cast: Cast, stack: AsyncExitStack) -> None:
         self._addresses = addresses
-        self._cast = cast
+        self.cast = cast
         self._stack = stack
         self._channels: dict[tuple[str, str], grpc.aio.Channel] = {}
 
     async def _channel(self, service: str, name: str) -> grpc.aio.Channel:
         key = (service, name)
         if key not in self._channels:
-            channel = open_channel(self._addresses[service], self._cast.of(name))
+            channel = open_channel(self._addresses[service], self.cast.of(name))
             self._channels[key] = await self._stack.enter_async_context(channel)
         return self._channels[key]
 

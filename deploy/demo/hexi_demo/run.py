@@ -11,7 +11,6 @@ from pathlib import Path
 from hexi_kit.clock import SystemClock, clock_from
 from hexi_kit.ids import seeded
 from hexi_kit.kafka.tail import LogTail
-from hexi_kit.signing import fingerprint
 from hexi_local import LocalHexi, LocalOptions
 from rich.console import Console
 
@@ -100,11 +99,7 @@ async def run(
 async def _open_province(stage: Stage) -> None:
     """Admit the sites, open accounts, start the agents."""
     stage.view.say("admitting seven data centres and opening accounts …")
-    prints = {
-        facts.site_id: fingerprint(stage.cast.of(f"agent-{facts.site_id}").certificate())
-        for facts in ALL_SITES
-    }
-    await setup.admit_sites(stage.doors, stage.options.servers, prints)
+    await setup.admit_sites(stage.doors, stage.options.servers, ALL_SITES)
     await setup.open_accounts(stage.doors)
     stage.view.say(f"starting seven agents for {stage.options.servers:,} servers …")
     await stage.agents.start()

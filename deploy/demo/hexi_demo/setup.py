@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hexi.inventory.v1 import inventory_pb2
 from hexi.inventory.v1 import inventory_service_pb2 as inventory
 from hexi.settlement.v1 import settlement_pb2
 from hexi.settlement.v1 import settlement_service_pb2 as settlement
+from hexi_kit.signing import fingerprint
 
 from hexi_demo.doors import Doors
 from hexi_demo.identities import TRADERS
-from hexi_demo.province import ALL_SITES, SiteFacts, site
+from hexi_demo.province import SiteFacts, site
 from hexi_demo.requests import TENANTS
 
 TENANT_DEPOSIT_FEN = 100_000_00
 TRADER_DEPOSIT_FEN = 20_000_00
 
 
-async def admit_sites(doors: Doors, servers: int, fingerprints: dict[str, str]) -> None:
-    """Admit those whose agent is known: the operator applies, the supervisor approves."""
+async def admit_sites(doors: Doors, servers: int, sites: Sequence[SiteFacts]) -> None:
+    """Each bound to its agent's certificate: the operator applies, the supervisor approves."""
     operator = await doors.inventory("operator")
     supervisor = await doors.inventory("supervisor-desk")
-    for facts in (f for f in ALL_SITES if f.site_id in fingerprints):
+    for facts in sites:
+        bound = fingerprint(doors.cast.of(f"agent-{facts.site_id}").certificate())
         await operator.RegisterSite(
             inventory.RegisterSiteRequest(
                 idempotency_key=f"demo-register-{facts.site_id}",
-                site=site(facts, servers, fingerprints[facts.site_id]),
+                site=site(facts, servers, bound),
             )
         )
         answer = await operator.ConformSite(

@@ -26,7 +26,6 @@ from hexi_demo import identities, province, setup
 from hexi_demo.doors import Doors
 from hexi_kit.clock import SystemClock
 from hexi_kit.rpc.channel import open_channel
-from hexi_kit.signing import fingerprint
 from hexi_kit.testing.whole_log import whole_log
 from hexi_local import LocalHexi, LocalOptions
 
@@ -52,11 +51,8 @@ class World:
         return self.root / "agents" / agent
 
     async def start(self) -> None:
-        prints = {
-            facts.site_id: fingerprint(self.cast.of(f"agent-{facts.site_id}").certificate())
-            for facts in province.SITES
-        }
-        await setup.admit_sites(Doors(self.hexi.addresses, self.cast, self.stack), SERVERS, prints)
+        doors = Doors(self.hexi.addresses, self.cast, self.stack)
+        await setup.admit_sites(doors, SERVERS, province.SITES)
         channel = open_channel(self.hexi.addresses["telemetry"], self.cast.of("operator"))
         self.stub = TelemetryServiceStub(await self.stack.enter_async_context(channel))
         for facts, agent in zip(SITES, AGENTS, strict=True):
