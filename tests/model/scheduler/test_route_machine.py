@@ -85,16 +85,27 @@ class RouteMachine(RuleBasedStateMachine):
         priority=st.integers(0, 2),
         slack_h=st.sampled_from([None, None, 0, 3, 30]),
         not_before_h=st.sampled_from([None, None, 2]),
+        pieces_h=st.sampled_from([0, 0, 2, 5]),
     )
     def submit(
-        self, asked: list[Demand], priority: int, slack_h: int | None, not_before_h: int | None
+        self,
+        asked: list[Demand],
+        priority: int,
+        slack_h: int | None,
+        not_before_h: int | None,
+        pieces_h: int,
     ) -> None:
         workloads = []
         for demand in asked:
             self.count += 1
             workload = Workload(f"w{self.count}", "t", demand, priority, 0, self.now_ms)
+            if pieces_h:
+                workload = workload._replace(
+                    interruptible=True, checkpoint_interval_s=60, duration_s=pieces_h * 3_600
+                )
             if slack_h is not None:
-                workload = workload._replace(deadline_ms=self.now_ms + RUN_MS + slack_h * HOUR_MS)
+                deadline_ms = self.now_ms + _run_ms(workload) + slack_h * HOUR_MS
+                workload = workload._replace(deadline_ms=deadline_ms)
             if not_before_h is not None:
                 workload = workload._replace(not_before_ms=self.now_ms + not_before_h * HOUR_MS)
             workloads.append(workload)
@@ -126,12 +137,17 @@ class RouteMachine(RuleBasedStateMachine):
         self.apply(HearOffers((SiteOffer(name, self.revision, standing, tuple(offered)),)))
 
     @precondition(lambda self: self.count)
-    @rule(pick=st.integers(0), stale=st.booleans(), outcome=st.sampled_from(list(PlaceOutcome)))
-    def report(self, pick: int, stale: bool, outcome: PlaceOutcome) -> None:
+    @rule(
+        pick=st.integers(0),
+        stale=st.booleans(),
+        outcome=st.sampled_from(list(PlaceOutcome)),
+        kept_ms=st.sampled_from([0, 3_600_000]),
+    )
+    def report(self, pick: int, stale: bool, outcome: PlaceOutcome, kept_ms: int) -> None:
         name = f"w{pick % self.count + 1}"
         route = self.router.routes.get(name)
         attempt = (route.attempt if route else 1) - stale
-        self.apply(HearReports((Report(name, attempt, outcome, "why"),)))
+        self.apply(HearReports((Report(name, attempt, outcome, "why", kept_ms),)))
 
     @precondition(lambda self: self.count)
     @rule(pick=st.integers(0))
@@ -172,11 +188,20 @@ class RouteMachine(RuleBasedStateMachine):
             assert route.state is RouteState.WAITING
             workload, until_ms = route.workload, route.deferral.until_ms if route.deferral else 0
             assert until_ms > route.decided_at_ms
-            latest_ms = workload.deadline_ms - RUN_MS if workload.deadline_ms else until_ms
+            latest_ms = workload.deadline_ms - _left_ms(route) if workload.deadline_ms else until_ms
             assert until_ms <= max(latest_ms, workload.not_before_ms)
         for event in self.journal:
             if isinstance(event, Route) and _sent(event):
                 assert event.decided_at_ms >= event.workload.not_before_ms
+
+    @invariant()
+    def what_is_stopped_can_still_be_in_time_if_nothing_was_kept(self) -> None:
+        for event in self.journal:
+            if isinstance(event, Route) and event.pause_requested and not event.over:
+                workload = event.workload
+                assert workload.interruptible
+                if not event.cancel_requested:
+                    assert event.decided_at_ms < workload.deadline_ms - _left_ms(event)
 
     @invariant()
     def rebuild_is_the_state(self) -> None:
@@ -205,7 +230,16 @@ def _waits(route: Route) -> bool:
 
 
 def _sent(route: Route) -> bool:
-    return route.state is RouteState.ROUTED and not route.cancel_requested
+    asked_back = route.cancel_requested or route.pause_requested
+    return route.state is RouteState.ROUTED and not asked_back
+
+
+def _run_ms(workload: Workload) -> int:
+    return workload.duration_s * 1_000 or RUN_MS
+
+
+def _left_ms(route: Route) -> int:
+    return max(0, _run_ms(route.workload) - route.done_s * 1_000)
 
 
 def _picture(router: Router, *but: str) -> dict[str, object]:

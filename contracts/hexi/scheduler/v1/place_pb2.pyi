@@ -189,19 +189,23 @@ class ReleaseRequested(_message.Message):
     WORKLOAD_ID_FIELD_NUMBER: _builtins.int
     PLACEMENT_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
     workload_id: _builtins.str
     placement_id: _builtins.str
     reason: _builtins.str
+    pause: _builtins.bool
+    """It is wanted later: an eviction rather than an end."""
     def __init__(
         self,
         *,
         workload_id: _builtins.str = ...,
         placement_id: _builtins.str = ...,
         reason: _builtins.str = ...,
+        pause: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["placement_id", b"placement_id", "reason", b"reason", "workload_id", b"workload_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pause", b"pause", "placement_id", b"placement_id", "reason", b"reason", "workload_id", b"workload_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -98,11 +98,14 @@ class PlacementReported(_message.Message):
     SITE_ID_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    KEPT_MS_FIELD_NUMBER: _builtins.int
     workload_id: _builtins.str
     attempt: _builtins.int
     site_id: _builtins.str
     outcome: Global___PlaceOutcome.ValueType
     reason: _builtins.str
+    kept_ms: _builtins.int
+    """Of an eviction: how long it ran until its last checkpoint."""
     def __init__(
         self,
         *,
@@ -111,10 +114,11 @@ class PlacementReported(_message.Message):
         site_id: _builtins.str = ...,
         outcome: Global___PlaceOutcome.ValueType = ...,
         reason: _builtins.str = ...,
+        kept_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "outcome", b"outcome", "reason", b"reason", "site_id", b"site_id", "workload_id", b"workload_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "kept_ms", b"kept_ms", "outcome", b"outcome", "reason", b"reason", "site_id", b"site_id", "workload_id", b"workload_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -732,6 +736,8 @@ class RouteDecided(_message.Message):
     BORROWED_FIELD_NUMBER: _builtins.int
     VOUCHER_ID_FIELD_NUMBER: _builtins.int
     RESCUED_FIELD_NUMBER: _builtins.int
+    PAUSE_REQUESTED_FIELD_NUMBER: _builtins.int
+    DONE_S_FIELD_NUMBER: _builtins.int
     state: _workload_pb2.WorkloadState.ValueType
     site_id: _builtins.str
     attempt: _builtins.int
@@ -751,6 +757,10 @@ class RouteDecided(_message.Message):
     """The voucher of the tenants' policy that pays part of it."""
     rescued: _builtins.bool
     """Its site was lost: it goes before others of its class, and may use spare capacity."""
+    pause_requested: _builtins.bool
+    """Its site was asked to stop it until a better hour."""
+    done_s: _builtins.int
+    """What earlier attempts have done of its run."""
     @_builtins.property
     def cause(self) -> _common_pb2.Cause: ...
     @_builtins.property
@@ -794,10 +804,12 @@ class RouteDecided(_message.Message):
         borrowed: _builtins.bool = ...,
         voucher_id: _builtins.str = ...,
         rescued: _builtins.bool = ...,
+        pause_requested: _builtins.bool = ...,
+        done_s: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "choice", b"choice", "deferral", b"deferral", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "borrowed", b"borrowed", "cancel_requested", b"cancel_requested", "cause", b"cause", "choice", b"choice", "claim", b"claim", "class_id", b"class_id", "cost_micro_yuan", b"cost_micro_yuan", "decided_at_ms", b"decided_at_ms", "deferral", b"deferral", "preempt", b"preempt", "reason", b"reason", "rescued", b"rescued", "site_id", b"site_id", "sites_tried", b"sites_tried", "sites_tried_revisions", b"sites_tried_revisions", "state", b"state", "voucher_id", b"voucher_id", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "borrowed", b"borrowed", "cancel_requested", b"cancel_requested", "cause", b"cause", "choice", b"choice", "claim", b"claim", "class_id", b"class_id", "cost_micro_yuan", b"cost_micro_yuan", "decided_at_ms", b"decided_at_ms", "deferral", b"deferral", "done_s", b"done_s", "pause_requested", b"pause_requested", "preempt", b"preempt", "reason", b"reason", "rescued", b"rescued", "site_id", b"site_id", "sites_tried", b"sites_tried", "sites_tried_revisions", b"sites_tried_revisions", "state", b"state", "voucher_id", b"voucher_id", "why_not", b"why_not", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,6 +28,7 @@ class Report(NamedTuple):
     attempt: int
     outcome: PlaceOutcome
     reason: str
+    kept_ms: int = 0  # of an eviction: what it did until its last checkpoint
 
 
 class UsageKind(IntEnum):
@@ -96,4 +97,15 @@ def _outcome_of(over: Placement) -> PlaceOutcome:
 
 def _report(placement: Placement, outcome: PlaceOutcome) -> Report:
     workload_id = placement.workload.workload_id
-    return Report(workload_id, placement.attempt, outcome, placement.reason)
+    kept_ms = _kept_ms(placement) if outcome is PlaceOutcome.EVICTED else 0
+    return Report(workload_id, placement.attempt, outcome, placement.reason, kept_ms)
+
+
+def _kept_ms(over: Placement) -> int:
+    """Whole intervals between checkpoints; who may not be interrupted begins anew."""
+    workload, run = over.workload, over.run
+    interval_ms = workload.checkpoint_interval_s * 1_000
+    if not interval_ms or not workload.interruptible or not run.started_at_ms:
+        return 0
+    ran_ms = max(0, run.ended_at_ms - run.started_at_ms)
+    return ran_ms - ran_ms % interval_ms

@@ -43,4 +43,5 @@ def reported(of: Report, site_id: str) -> route_pb2.PlacementReported:
         site_id=site_id,
         outcome=of.outcome.value,  # type: ignore[arg-type]  # numbers are those of the wire
         reason=of.reason,
+        kept_ms=of.kept_ms,
     )

@@ -55,7 +55,8 @@ def command(message: place_pb2.SiteCommand, reader: WorkloadReader) -> PlaceComm
     if kind == "runs":
         return ReportRuns(tuple(_report(r) for r in message.runs.reports if r.state in RUN_STATES))
     if kind == "release":
-        return Release(message.release.placement_id, message.release.reason)
+        release = message.release
+        return Release(release.placement_id, release.reason, release.pause)
     if kind == "tick":
         return Tick(message.tick.now_ms)
     if kind == "server_set":

@@ -14,6 +14,7 @@ from hexi_kit.errors import Poison
 from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
 from hexi_scheduler.domain.route.defer import Deferral
+from hexi_scheduler.domain.route.pieces import may_pause
 from hexi_scheduler.domain.route.route import (
     Cancel,
     HearOffers,
@@ -52,7 +53,7 @@ def request(
     if kind == "reports":
         return HearReports(
             tuple(
-                Report(r.workload_id, r.attempt, OUTCOMES[r.outcome], r.reason)
+                Report(r.workload_id, r.attempt, OUTCOMES[r.outcome], r.reason, r.kept_ms)
                 for r in message.reports.reports
                 if r.outcome in OUTCOMES
             )
@@ -106,8 +107,16 @@ def recover(router: Router, key: bytes, value: bytes, reader: WorkloadReader) ->
             key.decode(),
             decided.decided_at_ms if over else None,
             lambda: _route(route_pb2.RouteRecord.FromString(value).decided, reader),
+            not over and _runs_in_pieces(decided, reader),
         )
     return decided.cause.offset
+
+
+def _runs_in_pieces(decided: route_pb2.RouteDecided, reader: WorkloadReader) -> bool:
+    spec = decided.workload.spec
+    if not spec.checkpoint_interval_s or decided.pause_requested or decided.cancel_requested:
+        return False
+    return may_pause(reader.read(decided.workload))
 
 
 def orders(routes: Iterable[Route], bytes_max: int) -> dict[str, list[Order]]:
@@ -118,8 +127,10 @@ def orders(routes: Iterable[Route], bytes_max: int) -> dict[str, list[Order]]:
         workload = route.workload
         workload_id = workload.workload_id
         placement_id = ids.derive("placement", workload_id, route.attempt)
-        if route.cancel_requested:
+        if route.cancel_requested or route.pause_requested:
             wish = place_pb2.ReleaseRequested(workload_id=workload_id, placement_id=placement_id)
+            if not route.cancel_requested:
+                wish.pause, wish.reason = True, route.reason
             body = nested(4, wish.SerializeToString())
             releases[route.site_id].append(Order(placement_id, body, workload.traceparent))
         else:
@@ -166,6 +177,10 @@ def _route_bytes(route: Route, cause: common_pb2.Cause) -> bytes:
         message.cancel_requested = True
     if route.rescued:
         message.rescued = True
+    if route.pause_requested:
+        message.pause_requested = True
+    if route.done_s:
+        message.done_s = route.done_s
     if route.preempt or route.claim or route.borrowed or route.voucher_id:
         message.preempt, message.claim = route.preempt, route.claim
         message.borrowed, message.voucher_id = route.borrowed, route.voucher_id
@@ -199,6 +214,8 @@ def _route(message: route_pb2.RouteDecided, reader: WorkloadReader) -> Route:
         message.voucher_id,
         message.rescued,
         choice=choice(message.choice) if message.HasField("choice") else None,
+        pause_requested=message.pause_requested,
+        done_s=message.done_s,
     )
 
 

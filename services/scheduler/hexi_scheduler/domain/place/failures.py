@@ -11,7 +11,7 @@ PPM = 1_000_000
 # So many runs that went well are assumed before any is known: one failure does not damn a site.
 PRIOR_RUNS = 20
 # What people or their work asked for is no failure of the site.
-PLANNED = (CANCELLED, "drain", "maintenance")
+PLANNED = (CANCELLED, "drain", "maintenance", "paused")
 TWO_DIGITS = 100
 
 

@@ -30,10 +30,11 @@ class Place(NamedTuple):
 
 
 class Release(NamedTuple):
-    """A team wants it no more."""
+    """A team wants it no more; or ROUTE wants it at a better hour."""
 
     placement_id: str
     reason: str
+    pause: bool = False
 
 
 class ChangeCondition(NamedTuple):

@@ -58,7 +58,7 @@ SiteCommand = (
 )
 
 OUTPUT_BYTES_MAX = 64 * 1024
-START_FAILED = "failed to start"
+START_FAILED, PAUSED = "failed to start", "paused"
 
 
 def step(
@@ -204,10 +204,11 @@ def _report(site: Site, report: RunReport, at_ms: int, rules: Rules) -> Iterator
 
 def _release(site: Site, command: Release, at_ms: int) -> Iterable[Placement]:
     placement = site.placements.get(command.placement_id)
+    reason = f"{PAUSED}: {command.reason}"[:512] if command.pause else CANCELLED
     if placement is not None and placement.live:
-        yield evicted(site, placement, at_ms, CANCELLED)
+        yield evicted(site, placement, at_ms, reason)
     elif placement is not None and placement.state is PlacementState.CLAIMED:
-        yield placement._replace(state=PlacementState.DECLINED, reason=CANCELLED)
+        yield placement._replace(state=PlacementState.DECLINED, reason=reason)
 
 
 def _change_condition(

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS, day_and_time, hour_start_ms
-from hexi_scheduler.domain.route.board import Board
+from hexi_scheduler.domain.route.board import HOUR_S, Board
 from hexi_scheduler.domain.route.cost import PPM, stay_of
+from hexi_scheduler.domain.route.pieces import better_hour, may_pause, rest_of
 from hexi_scheduler.domain.route.ranking import RANK_BITS
 from hexi_scheduler.domain.vouchers import MICRO_YUAN_PER_FEN
 from hexi_scheduler.domain.workload import Workload
@@ -54,8 +55,26 @@ def latest_start_ms(workload: Workload, board: Board) -> int:
 def deferral(board: Board, workload: Workload, at_ms: int) -> Deferral | None:
     """None: it may start now. Never later than the latest start, whatever is forecast."""
     earliest_ms = max(at_ms, workload.not_before_ms)
+    if earliest_ms == at_ms and in_pieces(board, workload):
+        return pause(board, workload, at_ms)
     own = Deferral(earliest_ms) if earliest_ms > at_ms else None
     return _better_hour(board, workload, at_ms, earliest_ms) or own
+
+
+def in_pieces(board: Board, workload: Workload) -> bool:
+    """Whether it may be stopped and go on, and is long enough to be."""
+    return board.policy.pause_ahead_h > 0 and workload.duration_s > HOUR_S and may_pause(workload)
+
+
+def pause(
+    board: Board, workload: Workload, at_ms: int, running_for_s: int | None = None
+) -> Deferral | None:
+    """None: it may run now. What it did since its last start is not counted on to be kept."""
+    left = workload if running_for_s is None else rest_of(workload, running_for_s)
+    found = better_hour(board, left, at_ms, running_for_s is not None)
+    if found is None or found[0] > latest_start_ms(workload, board):
+        return None
+    return Deferral(*found)
 
 
 def _better_hour(board: Board, workload: Workload, at_ms: int, earliest_ms: int) -> Deferral | None:

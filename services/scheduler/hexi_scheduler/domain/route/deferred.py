@@ -11,6 +11,32 @@ BEGIN = (0, "")
 
 
 @dataclass(slots=True)
+class Running:
+    """Routed work that may be stopped for a better hour; after news it is looked at again."""
+
+    members: list[str] = field(default_factory=list)
+    _looked_at: str | None = field(default="", compare=False)  # None: at all
+
+    def change(self, name: str, runs: bool) -> None:
+        at = bisect_left(self.members, name)
+        known = at < len(self.members) and self.members[at] == name
+        if runs and not known:
+            self.members.insert(at, name)
+        elif known and not runs:
+            del self.members[at]
+
+    def to_judge(self, news: bool, most: int) -> list[str]:
+        if news:
+            self._looked_at = ""
+        if self._looked_at is None or not self.members:
+            return []
+        first = bisect_left(self.members, self._looked_at)
+        names = self.members[first : first + most]
+        self._looked_at = names[-1] + "\0" if len(names) == most else None
+        return names
+
+
+@dataclass(slots=True)
 class Deferred:
     """After news all are looked at again, a bounded number at a time; where that stands is no
     state: looked at twice, a decision is the same."""

@@ -32,6 +32,7 @@ class Ranking:
         "keys",
         "near",
         "open",
+        "pieces",
         "scores",
         "starts",
     )
@@ -41,6 +42,8 @@ class Ranking:
         self.starts: tuple[int, ...] = ()
         # By hours ahead and hours it may wait: the wait, what it saves a unit and slot, the key.
         self.best_starts: dict[tuple[int, int], tuple[int, int, int]] = {}
+        # Of runs in pieces, by what they need: the wait and what it saves a unit and slot.
+        self.pieces: dict[tuple[int, int, int, bool], tuple[int, int]] = {}
         self.scores: dict[int, Score] = {}
         self.reopen(-1, NOTHING)
 

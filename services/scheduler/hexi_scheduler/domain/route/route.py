@@ -9,6 +9,7 @@ from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.owed import Report
 from hexi_scheduler.domain.route.choice import Choice
 from hexi_scheduler.domain.route.defer import Deferral
+from hexi_scheduler.domain.route.past import Past
 from hexi_scheduler.domain.why import WhyNot
 from hexi_scheduler.domain.workload import Workload
 
@@ -49,10 +50,16 @@ class Route(NamedTuple):
     voucher_id: str = ""
     rescued: bool = False  # its site was lost: it may use spare capacity
     choice: Choice | None = None  # of a routed one: its site beside the next
+    pause_requested: bool = False  # until a better hour; its site is to stop it
+    done_s: int = 0  # what earlier attempts have done of the run
 
     @property
     def over(self) -> bool:
         return self.state not in (RouteState.WAITING, RouteState.ROUTED)
+
+    @property
+    def past(self) -> Past:
+        return Past(self.attempt, self.tried, self.rescued, self.done_s)
 
 
 class RouteForgotten(NamedTuple):

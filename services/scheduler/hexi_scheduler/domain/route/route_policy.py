@@ -27,6 +27,8 @@ class RoutePolicy(NamedTuple):
     run_s_unknown: int = 3_600
     defer_saving_ppm_min: int = 0  # of what energy and carbon cost now
     defer_margin_s: int = 0  # kept free before the latest start
+    pause_ahead_h: int = 0  # how far ahead runs are cut in pieces; 0: they are not
+    pause_restart_s: int = 0  # what going on from a checkpoint takes
     domestic_classes: tuple[str, ...] = ()
     later: tuple[RoutePolicy, ...] = ()
 

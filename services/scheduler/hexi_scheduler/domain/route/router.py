@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.route.board import Board, Candidate
-from hexi_scheduler.domain.route.deferred import Deferred
+from hexi_scheduler.domain.route.deferred import Deferred, Running
 from hexi_scheduler.domain.route.drf import Shares
 from hexi_scheduler.domain.route.filters import Around
+from hexi_scheduler.domain.route.pieces import may_pause
 from hexi_scheduler.domain.route.ranking import Ranking
 from hexi_scheduler.domain.route.room import NOTHING, Debit, has_room, within_share
 from hexi_scheduler.domain.route.route import Route, RouteForgotten, RouteState
@@ -34,6 +35,7 @@ class Router:
         self.keeping: set[str] = set()  # sites where something is kept for claims
         self.spared: set[str] = set()  # sites that keep something back
         self.deferred = Deferred()
+        self.running = Running()  # what could be stopped for a better hour
         self.debits: dict[tuple[str, str, str], Debit] = {}
 
     def apply(self, event: RouteEvent) -> None:
@@ -45,9 +47,13 @@ class Router:
             self.routes.forget(event.workload_id)
             self.finished.pop(event.workload_id, None)
 
-    def recover_unread(self, name: str, over_since_ms: int | None, load: Load) -> None:
+    def recover_unread(
+        self, name: str, over_since_ms: int | None, load: Load, runs_in_pieces: bool = False
+    ) -> None:
         """A route that does not wait, as a recovery finds it; what it debited is forgotten."""
         self.routes.put_unread(name, load)
+        if runs_in_pieces:
+            self.running.change(name, True)
         if over_since_ms is not None:
             self.finished[name] = over_since_ms
 
@@ -132,6 +138,9 @@ class Router:
             key = (new.site_id, new.class_id, demand.constraints.executor)
             self.debits[key] = self.debits.get(key, NOTHING).plus(demand)
             self.shares.give(new.site_id, workload)
+        if workload.checkpoint_interval_s and may_pause(workload):
+            goes_on = not new.pause_requested and not new.cancel_requested
+            self.running.change(name, new.state is RouteState.ROUTED and goes_on)
         self.routes[name] = new
         if new.over:
             self.finished[name] = new.decided_at_ms

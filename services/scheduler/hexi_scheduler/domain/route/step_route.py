@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
 from hexi_scheduler.domain.place.site_loss import SITE_LOST
 from hexi_scheduler.domain.route.backup import leaves_minimum
 from hexi_scheduler.domain.route.compare import choice_of
-from hexi_scheduler.domain.route.defer import Deferral, deferral, same_wait
+from hexi_scheduler.domain.route.defer import Deferral, deferral, in_pieces, pause, same_wait
+from hexi_scheduler.domain.route.past import NO_PAST, Past
+from hexi_scheduler.domain.route.pieces import rest_of
 from hexi_scheduler.domain.route.retry import forget, retry
 from hexi_scheduler.domain.route.route import (
     Cancel,
@@ -28,7 +31,7 @@ from hexi_scheduler.domain.route.turns import (
     must_queue,
 )
 from hexi_scheduler.domain.route.urgent import Ask, ask
-from hexi_scheduler.domain.route.why_route import Tried, declined, explain
+from hexi_scheduler.domain.route.why_route import declined, explain
 from hexi_scheduler.domain.workload import Workload
 
 JUDGED_PER_STEP_MAX = 500
@@ -68,57 +71,42 @@ def _decide(
         yield from forget(router, at_ms)
 
 
-def choose(
-    router: Router,
-    workload: Workload,
-    at_ms: int,
-    attempt: int = 0,
-    tried: Tried = (),
-    rescued: bool = False,
-) -> Route:
+def choose(router: Router, workload: Workload, at_ms: int, past: Past = NO_PAST) -> Route:
     """The cheapest site with room, now or at a better hour; else it waits, or is refused."""
-    found = _somewhere(router, workload, at_ms, attempt, tried, rescued)
-    found = found or _nowhere(router, workload, at_ms, attempt, tried)
-    return found._replace(rescued=True) if rescued else found
+    found = _somewhere(router, workload, at_ms, past)
+    return found or _nowhere(router, workload, at_ms, past)
 
 
-def _choose_or_queue(
-    router: Router, workload: Workload, at_ms: int, attempt: int = 0, tried: Tried = ()
-) -> Route:
+def _choose_or_queue(router: Router, workload: Workload, at_ms: int, past: Past = NO_PAST) -> Route:
     """Nobody overtakes those who had no turn yet."""
     if not must_queue(router, workload):
-        return choose(router, workload, at_ms, attempt, tried)
+        return choose(router, workload, at_ms, past)
     router.unserved.add(router.waiting.line_of(workload))
-    why = held_back(router, FAIR_SHARE)
-    return Route(workload, RouteState.WAITING, at_ms, attempt=attempt, tried=tried, why_not=why)
+    return _waiting(workload, at_ms, past, why_not=held_back(router, FAIR_SHARE))
+
+
+def _waiting(workload: Workload, at_ms: int, past: Past, **how: Any) -> Route:
+    return Route(workload, RouteState.WAITING, at_ms, **past._asdict(), **how)
 
 
 def _next_turn(router: Router, route: Route, at_ms: int) -> Route:
     """The decision about one who waits; the route itself where nothing has changed."""
     workload = route.workload
     silent = declined(router, route.tried)
-    tried = tuple(t for t in route.tried if t[0] in silent)
-    found = _somewhere(router, workload, at_ms, route.attempt, tried, route.rescued)
+    past = route.past._replace(tried=tuple(t for t in route.tried if t[0] in silent))
+    found = _somewhere(router, workload, at_ms, past)
     if found is None and not len(router.board.ranking(workload, at_ms).keys):
-        found = _nowhere(router, workload, at_ms, route.attempt, tried)
-    if found is None:
-        return route._replace(tried=tried)
-    return found._replace(rescued=route.rescued)
+        found = _nowhere(router, workload, at_ms, past)
+    return found or route._replace(tried=past.tried)
 
 
-def _somewhere(
-    router: Router,
-    workload: Workload,
-    at_ms: int,
-    attempt: int,
-    tried: Tried,
-    rescued: bool = False,
-) -> Route | None:
+def _somewhere(router: Router, whole: Workload, at_ms: int, past: Past) -> Route | None:
     """A site with room, or with room to be made or kept for it; or a better hour."""
+    _, tried, rescued, done_s = past
+    workload = rest_of(whole, done_s)
     later = _later(router, workload, at_ms)
     if later is not None:
-        waiting = Route(workload, RouteState.WAITING, at_ms, attempt=attempt, tried=tried)
-        return waiting._replace(reason=later.reason, deferral=later)
+        return _waiting(whole, at_ms, past, reason=later.reason, deferral=later)
     borrowed = not rescued and not is_entitled(router, workload)
     if borrowed and not may_borrow(router, workload):
         return None
@@ -133,30 +121,33 @@ def _somewhere(
     cost, site_id, class_id, _ = asked.choice
     choice = choice_of(router, ranking, workload, asked.choice, at_ms)
     return Route(
-        workload,
+        whole,
         RouteState.ROUTED,
         at_ms,
         site_id,
         class_id,
-        attempt + 1,
+        past.attempt + 1,
         cost,
         tried,
         preempt=asked.preempt,
         claim=asked.claim,
         borrowed=borrowed,
         voucher_id=choice.scores[0].voucher_id,
+        rescued=rescued,
         choice=choice,
+        done_s=done_s,
     )
 
 
-def _nowhere(router: Router, workload: Workload, at_ms: int, attempt: int, tried: Tried) -> Route:
+def _nowhere(router: Router, workload: Workload, at_ms: int, past: Past) -> Route:
     """It waits; or is refused, since no site could ever hold it."""
-    why, refused = explain(router, workload, tried, at_ms)
+    why, refused = explain(router, workload, past.tried, at_ms)
     if not refused and not is_entitled(router, workload) and not may_borrow(router, workload):
         why = held_back(router, QUOTA)
-    state = RouteState.REFUSED if refused else RouteState.WAITING
-    reason = why.nearest_miss if refused else ""
-    return Route(workload, state, at_ms, attempt=attempt, tried=tried, reason=reason, why_not=why)
+    waiting = _waiting(workload, at_ms, past, why_not=why)
+    if not refused:
+        return waiting
+    return waiting._replace(state=RouteState.REFUSED, reason=why.nearest_miss)
 
 
 def _later(router: Router, workload: Workload, at_ms: int) -> Deferral | None:
@@ -184,13 +175,16 @@ def _hear_report(router: Router, report: Report, at_ms: int) -> Iterator[Route]:
 
 
 def _again(router: Router, route: Route, report: Report, at_ms: int) -> Route:
-    offer = router.offers.get(route.site_id)
+    offer, lost = router.offers.get(route.site_id), report.reason.startswith(SITE_LOST)
     refusal = (route.site_id, offer.revision if offer else 0)
-    tried = (*(t for t in route.tried if t[0] != route.site_id), refusal)
-    if route.rescued or report.reason.startswith(SITE_LOST):
-        next_route = choose(router, route.workload, at_ms, route.attempt, tried, rescued=True)
-    else:
-        next_route = _choose_or_queue(router, route.workload, at_ms, route.attempt, tried)
+    past = route.past
+    if not route.pause_requested:
+        past = past._replace(tried=(*(t for t in past.tried if t[0] != route.site_id), refusal))
+    # With a site its checkpoints are lost.
+    done_s = 0 if lost else past.done_s + report.kept_ms // 1_000
+    past = past._replace(done_s=done_s, rescued=past.rescued or lost)
+    decide = choose if past.rescued else _choose_or_queue
+    next_route = decide(router, route.workload, at_ms, past)
     return next_route if next_route.reason else next_route._replace(reason=report.reason)
 
 
@@ -219,6 +213,19 @@ def _wake(router: Router, at_ms: int) -> Iterator[Route]:
     news = router.board.has_news(at_ms)
     for name in router.deferred.to_judge(at_ms, news, JUDGED_PER_STEP_MAX):
         route = router.routes[name]
-        found = choose(router, route.workload, at_ms, route.attempt, route.tried, route.rescued)
+        found = choose(router, route.workload, at_ms, route.past)
         if not same_wait(found.deferral, route.deferral):
             yield found
+    for name in router.running.to_judge(news, JUDGED_PER_STEP_MAX):
+        route = router.routes[name]
+        later = _pause(router, route, at_ms)
+        if later is not None:
+            yield route._replace(pause_requested=True, decided_at_ms=at_ms, reason=later.reason)
+
+
+def _pause(router: Router, route: Route, at_ms: int) -> Deferral | None:
+    """Whether what runs had better stop: how far it is, its site will say."""
+    left = rest_of(route.workload, route.done_s)
+    if not in_pieces(router.board, left):
+        return None
+    return pause(router.board, left, at_ms, (at_ms - route.decided_at_ms) // 1_000)
