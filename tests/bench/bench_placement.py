@@ -124,16 +124,25 @@ def hear(world: World, now_ms: int) -> None:
     route(world.router, HearOffers(offers), now_ms)
 
 
-def measure(world: World, live: list[tuple[str, str]], count: int, now_ms: int) -> list[float]:
+def draw(world: World, count: int, at_ms: int) -> list[Workload]:
+    """Work of all regions by turns, as its senders have it ready."""
+    dice, demands = world.dice, world.demands
+    return [
+        Workload(f"m{at_ms}-{n}", "t", dice.choice(demands[n % len(demands)]), 0, 0, at_ms)
+        for n in range(count)
+    ]
+
+
+def measure(
+    world: World, live: list[tuple[str, str]], work: list[Workload], now_ms: int
+) -> list[float]:
     """Microseconds of each arrival, ROUTE and PLACE; as many releases and reports go between."""
     spent: list[float] = []
-    dice, router, sites = world.dice, world.router, world.sites
+    router, sites = world.router, world.sites
     servers = sum(len(site.capacity.servers) for site in sites.values())
     per_offer = min(PER_OFFER, servers // SERVERS_PER_OFFER)
-    for number in range(count):
-        name = f"m{now_ms}-{number}"
-        demand = dice.choice(world.demands[number % len(world.demands)])
-        workload = Workload(name, "t", demand, submitted_at_ms=now_ms)
+    for number, workload in enumerate(work):
+        name = workload.workload_id
         began = time.perf_counter()
         chosen = route(router, Submit((workload,)), now_ms)[0]
         if isinstance(chosen, Route) and chosen.state is RouteState.ROUTED:
@@ -176,10 +185,12 @@ def half(job: tuple[int, int, int, int]) -> tuple[float, float, float, list[floa
     live, filled = fill(world)
     hear(world, filled)
     ready = time.perf_counter()
-    measure(world, live, count // 4, filled)  # rows of all shapes are made once
+    # Rows of all shapes are made once.
+    measure(world, live, draw(world, count // 4, filled), filled)
+    work = draw(world, count, filled + count)
     gc.freeze()
     start = time.perf_counter()
-    spent = measure(world, live, count, filled + count)
+    spent = measure(world, live, work, filled + count)
     return built - began, ready - built, time.perf_counter() - start, spent
 
 
@@ -192,7 +203,9 @@ def province(processes: int) -> None:
     spent = [us for one in found for us in one[3]]
     show("placement.build", max(one[0] for one in found), "s", **more)
     show("placement.fill", max(one[1] for one in found), "s", **more)
-    show("placement.rate", sum(len(one[3]) / one[2] for one in found), "1/s", **more)
+    rate = sum(len(one[3]) / one[2] for one in found)
+    show("placement.rate", rate, "1/s", **more)
+    show("placement.arrivals_and_releases", 2 * rate, "1/s", **more)
     show("placement.p50", percentile(spent, 50), "us", **more)
     show("placement.p99", percentile(spent, 99), "us", **more)
     show("placement.rss", sum(rss) if processes == 1 else max(rss) * processes, "MiB", **more)

@@ -235,14 +235,14 @@ def _update(cells: Int32s, t: Tables, row: Int32s, q: Query, slot: int) -> None:
 @compiled
 def _in_block(cells: Int32s, row: Int32s, q: Query, allowed: NDArray[np.bool_], block: int) -> int:
     """The slot of least cost in a block that has the memory and is allowed; -1 for none."""
-    best = -1
+    best, least = -1, NEVER
     for slot in range(block * BLOCK, (block + 1) * BLOCK):
-        if row[slot] == NEVER or cells[slot, MEMORY] < q[Q_MEMORY]:
+        # The cost first: the cells are far away in memory.
+        if row[slot] >= least or cells[slot, MEMORY] < q[Q_MEMORY]:
             continue
         if len(allowed) and not allowed[cells[slot, SERVER]]:
             continue
-        if best < 0 or row[slot] < row[best]:
-            best = slot
+        best, least = slot, int(row[slot])
     return best
 
 
