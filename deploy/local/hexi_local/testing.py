@@ -1,4 +1,4 @@
-"""Pytest fixtures: one real broker and one real database for a whole test run."""
+"""One real broker and one real database for a whole test run, and processes that stand on them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import itertools
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
+from hexi_kit.clock import SystemClock
+from hexi_kit.testing.pki import Pki
 
 from hexi_local.kafka import EmbeddedKafka
 from hexi_local.manifest import Manifest
 from hexi_local.options import MANIFEST
 from hexi_local.postgres import EmbeddedPostgres
+from hexi_local.service import Service, ServicePlan
 
 Server = TypeVar("Server", EmbeddedKafka, EmbeddedPostgres)
 
@@ -44,6 +48,28 @@ async def database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
     await postgres.prepare(name)
     yield name
     await postgres.drop(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a service's process stands on; without a `dsn` it has no database."""
+
+    kafka: EmbeddedKafka
+    pki: Pki
+    logs: Path
+    dsn: str = ""
+
+    def service(self, name: str, module: str, address: str, **environment: str) -> Service:
+        """A process to be started; `environment` adds to what it is told."""
+        told = {
+            "HEXI_LISTEN": address,
+            "HEXI_PKI_DIR": str(self.pki.directory),
+            "HEXI_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+        }
+        told |= {"HEXI_POSTGRES_DSN": self.dsn} if self.dsn else {}
+        log = self.logs / f"{name}.log"
+        plan = ServicePlan(name, module, (), address, told | environment, log)
+        return Service(plan, self.pki.service("supervisor"), SystemClock())
 
 
 @contextmanager

@@ -36,7 +36,8 @@ from hexi_kit.kafka.producer import EventProducer
 from hexi_kit.rpc.channel import open_channel
 from hexi_kit.testing.pki import Pki
 from hexi_local.network import free_ports
-from hexi_local.service import Service, ServicePlan
+from hexi_local.service import Service
+from hexi_local.testing import Ground
 
 pytestmark = pytest.mark.integration
 
@@ -72,16 +73,8 @@ class World:
     address: str
 
     async def start(self, name: str, **environment: str) -> Service:
-        own = {
-            "HEXI_LISTEN": self.address,
-            "HEXI_PKI_DIR": str(self.pki.directory),
-            "HEXI_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
-            "HEXI_POSTGRES_DSN": self.dsn,
-            **environment,
-        }
-        log = self.logs / f"{name}.log"
-        plan = ServicePlan(name, "hexi_inventory.main", (), self.address, own, log)
-        service = Service(plan, self.pki.service("supervisor"), SystemClock())
+        ground = Ground(self.kafka, self.pki, self.logs, self.dsn)
+        service = ground.service(name, "hexi_inventory.main", self.address, **environment)
         await service.start()
         return service
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -40,7 +40,8 @@ from hexi_kit.testing.pki import Pki
 from hexi_kit.testing.rpc import serve
 from hexi_local.kafka import EmbeddedKafka
 from hexi_local.network import free_ports
-from hexi_local.service import Service, ServicePlan
+from hexi_local.service import Service
+from hexi_local.testing import Ground
 
 TOPICS = (
     INVENTORY_SITE,
@@ -112,17 +113,9 @@ class MarketWorld:
     async def start(self, name: str = "marketplace", **environment: str) -> Service:
         """A marketplace process that is ready; `environment` adds to what it is told."""
         address = f"127.0.0.1:{free_ports(1)[0]}"
-        own: Mapping[str, str] = {
-            "HEXI_LISTEN": address,
-            "HEXI_PKI_DIR": str(self.pki.directory),
-            "HEXI_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
-            "HEXI_SETTLEMENT_ADDRESS": self._purse_address,
-            **environment,
-        }
-        plan = ServicePlan(
-            name, "hexi_marketplace.main", (), address, own, self.logs / f"{name}.log"
-        )
-        service = Service(plan, self.pki.service("supervisor"), SystemClock())
+        told = {"HEXI_SETTLEMENT_ADDRESS": self._purse_address} | environment
+        ground = Ground(self.kafka, self.pki, self.logs)
+        service = ground.service(name, "hexi_marketplace.main", address, **told)
         self._services.append(service)
         await service.start()
         return service

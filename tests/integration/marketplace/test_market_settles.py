@@ -24,7 +24,7 @@ from hexi_kit.kafka.codec import decode
 from hexi_kit.rpc.channel import open_channel
 from hexi_kit.rpc.status import from_rpc_error
 from hexi_local.network import free_ports
-from hexi_local.service import Service, ServicePlan
+from hexi_local.testing import Ground
 from hexi_marketplace.domain.product import SLOT_MS, first_open_slot_ms, product_of
 
 pytestmark = pytest.mark.integration
@@ -35,22 +35,9 @@ OPERATOR = Principal("operator", "duty")
 @asynccontextmanager
 async def settlement_process(world, dsn: str):
     address = f"127.0.0.1:{free_ports(1)[0]}"
-    environment = {
-        "HEXI_LISTEN": address,
-        "HEXI_PKI_DIR": str(world.pki.directory),
-        "HEXI_KAFKA_BOOTSTRAP": world.kafka.bootstrap,
-        "HEXI_POSTGRES_DSN": dsn,
-    }
     world.pki.service("settlement")
-    plan = ServicePlan(
-        "settlement",
-        "hexi_settlement.main",
-        (),
-        address,
-        environment,
-        world.logs / "settlement.log",
-    )
-    service = Service(plan, world.pki.service("supervisor"), SystemClock())
+    ground = Ground(world.kafka, world.pki, world.logs, dsn)
+    service = ground.service("settlement", "hexi_settlement.main", address)
     await service.start()
     try:
         async with open_channel(address, world.pki.identity(OPERATOR)) as channel:

@@ -34,7 +34,8 @@ from hexi_kit.kafka.record import Outgoing
 from hexi_kit.security_events import FRAME_REFUSED, SecurityEvent, ocsf_event
 from hexi_kit.testing.pki import Pki
 from hexi_local.network import free_ports
-from hexi_local.service import Service, ServicePlan
+from hexi_local.service import Service
+from hexi_local.testing import Ground
 from hexi_security_monitor.stream.monitor import TOPICS
 
 pytestmark = pytest.mark.integration
@@ -62,17 +63,8 @@ class World:
     address: str
 
     async def start(self, name: str, **environment: str) -> Service:
-        own = {
-            "HEXI_LISTEN": self.address,
-            "HEXI_PKI_DIR": str(self.pki.directory),
-            "HEXI_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
-            "HEXI_POSTGRES_DSN": self.dsn,
-            **environment,
-        }
-        plan = ServicePlan(
-            name, "hexi_security_monitor.main", (), self.address, own, self.logs / f"{name}.log"
-        )
-        service = Service(plan, self.pki.service("supervisor"), SystemClock())
+        ground = Ground(self.kafka, self.pki, self.logs, self.dsn)
+        service = ground.service(name, "hexi_security_monitor.main", self.address, **environment)
         await service.start()
         return service
 

@@ -24,7 +24,8 @@ from hexi_kit.kafka.producer import EventProducer
 from hexi_kit.rpc.channel import open_channel
 from hexi_kit.testing.pki import Pki
 from hexi_local.network import free_ports
-from hexi_local.service import Service, ServicePlan
+from hexi_local.service import Service
+from hexi_local.testing import Ground
 
 OPERATOR = Principal("operator", "desk")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -43,16 +44,8 @@ class SettlementWorld:
         self.producer = EventProducer(kafka.bootstrap, kafka.supervisor, "test", SystemClock())
 
     async def start(self, name: str = "settlement", **environment: str) -> Service:
-        own = {
-            "HEXI_LISTEN": self.address,
-            "HEXI_PKI_DIR": str(self._pki.directory),
-            "HEXI_KAFKA_BOOTSTRAP": self._kafka.bootstrap,
-            "HEXI_POSTGRES_DSN": self._dsn,
-            **environment,
-        }
-        log = self._logs / f"{name}.log"
-        plan = ServicePlan(name, "hexi_settlement.main", (), self.address, own, log)
-        service = Service(plan, self._pki.service("supervisor"), SystemClock())
+        ground = Ground(self._kafka, self._pki, self._logs, self._dsn)
+        service = ground.service(name, "hexi_settlement.main", self.address, **environment)
         self._services.append(service)
         await service.start()
         return service

@@ -37,7 +37,8 @@ from hexi_kit.rpc.channel import open_channel
 from hexi_kit.signing import fingerprint, load_signing_key, sign, sm3
 from hexi_kit.testing.pki import Pki
 from hexi_local.network import free_ports
-from hexi_local.service import Service, ServicePlan
+from hexi_local.service import Service
+from hexi_local.testing import Ground
 
 TOPICS = (
     INVENTORY_SITE,
@@ -163,16 +164,8 @@ class TelemetryWorld:
         await self.producer.send(INVENTORY_SERVER_SET, self.site, servers, event_id=random_id())
 
     async def start(self, name: str = "telemetry", **environment: str) -> Service:
-        own = {
-            "HEXI_LISTEN": self.address,
-            "HEXI_PKI_DIR": str(self.pki.directory),
-            "HEXI_KAFKA_BOOTSTRAP": self._kafka.bootstrap,
-            "HEXI_POSTGRES_DSN": self._dsn,
-            **environment,
-        }
-        log = self._logs / f"{name}.log"
-        plan = ServicePlan(name, "hexi_telemetry.main", (), self.address, own, log)
-        service = Service(plan, self.pki.service("supervisor"), SystemClock())
+        ground = Ground(self._kafka, self.pki, self._logs, self._dsn)
+        service = ground.service(name, "hexi_telemetry.main", self.address, **environment)
         self._services.append(service)
         await service.start()
         return service
