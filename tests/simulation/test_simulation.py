@@ -93,6 +93,17 @@ def test_public_traces_run_to_their_end(name, hours, last, capsys, tmp_path) -> 
         assert figures["wrong"] == 0
 
 
+def test_work_that_may_be_stopped_runs_where_and_when_power_is_green(capsys, tmp_path) -> None:
+    pieces, whole, _ = simulated(capsys, tmp_path, "green", "--count", "40", "--hours", "96")
+
+    for figures in (pieces, whole):
+        assert figures["states"] == {"ended": 40}
+        assert figures["wrong"] == 0
+    assert pieces["evicted"]["paused"] > 0
+    assert pieces["carbon_kg"] < whole["carbon_kg"]
+    assert pieces["unit_hours_billed"] <= whole["unit_hours_billed"] * 1.01
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_example_is_a_simulation_file(path: Path) -> None:
     assert read(path).name == path.stem

@@ -33,6 +33,15 @@ class Agents:
             return (now_ms + duration_s * 1_000, ENDED) if duration_s else None
         return None
 
+    def stopped(self, placement: place_pb2.PlacementRecord) -> None:
+        """What it did until its last checkpoint need not be done again."""
+        workload = placement.workload
+        left_s = self.durations_s.get(workload.workload_id, 0)
+        interval_s = workload.spec.checkpoint_interval_s if workload.spec.interruptible else 0
+        if left_s and interval_s and placement.started_at_ms:
+            ran_s = max(0, placement.ended_at_ms - placement.started_at_ms) // 1_000
+            self.durations_s[workload.workload_id] = max(1, left_s - ran_s + ran_s % interval_s)
+
     def reports(
         self, due: list[tuple[str, str, int]], now_ms: int
     ) -> dict[str, place_pb2.RunReports]:

@@ -110,6 +110,7 @@ def _spec_of(shape: Shape) -> workload_pb2.WorkloadSpec:
         replicas=shape.replicas,
         priority=shape.priority,
         interruptible=shape.interruptible,
+        checkpoint_interval_s=shape.checkpoint_s,
         resources=common_pb2.Resources(
             cpu_milli=shape.cpu_milli,
             memory_mib=shape.memory_mib,

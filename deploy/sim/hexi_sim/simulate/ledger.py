@@ -121,6 +121,8 @@ class Ledger:
             return
         self.evicted[placement.reason.partition(":")[0] or "unsaid"] += 1
         if placement.started_at_ms:
-            asked = placement.workload.spec.resources
-            devices = asked.accelerators * max(1, placement.workload.spec.replicas)
-            self.wasted_ms += devices * max(0, now_ms - placement.started_at_ms)
+            spec = placement.workload.spec
+            ran_ms = max(0, now_ms - placement.started_at_ms)
+            if spec.interruptible and spec.checkpoint_interval_s:
+                ran_ms %= spec.checkpoint_interval_s * 1_000
+            self.wasted_ms += spec.resources.accelerators * max(1, spec.replicas) * ran_ms

@@ -207,6 +207,8 @@ class Run:
                 continue
             placement = place_pb2.PlaceJournal.FromString(value).placement
             self._ledger.placed(placement, now_ms)
+            if placement.state == place_pb2.PLACEMENT_STATE_EVICTED:
+                self._agents.stopped(placement)
             due = self._agents.next_report(placement, now_ms)
             self._schedule(site_id, placement.placement_id, due)
 

@@ -70,6 +70,7 @@ class Shape(_Part):
     duration_s: int = Field(3_600, ge=1)
     slack_s: Count = 0
     interruptible: bool = False
+    checkpoint_s: Count = 0
     latency_region: str = ""
     latency_us_max: Count = 0
 

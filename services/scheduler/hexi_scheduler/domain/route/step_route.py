@@ -35,6 +35,7 @@ from hexi_scheduler.domain.route.why_route import declined, explain
 from hexi_scheduler.domain.workload import Workload
 
 JUDGED_PER_STEP_MAX = 500
+RUNNING_JUDGED_PER_STEP_MAX = 100
 
 
 def step(
@@ -216,7 +217,7 @@ def _wake(router: Router, at_ms: int) -> Iterator[Route]:
         found = choose(router, route.workload, at_ms, route.past)
         if not same_wait(found.deferral, route.deferral):
             yield found
-    for name in router.running.to_judge(news, JUDGED_PER_STEP_MAX):
+    for name in router.running.to_judge(news, RUNNING_JUDGED_PER_STEP_MAX):
         route = router.routes[name]
         later = _pause(router, route, at_ms)
         if later is not None:
