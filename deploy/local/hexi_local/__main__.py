@@ -11,7 +11,7 @@ from hexi_kit.logs import configure
 
 from hexi_local import commands, join
 from hexi_local.child import ChildFailed
-from hexi_local.jars import JarsMissing
+from hexi_local.jar_lock import JarsMissing
 from hexi_local.options import LocalOptions
 from hexi_local.state import StateInUse
 from hexi_local.supervisor import LocalHexi

@@ -11,7 +11,7 @@ from pathlib import Path
 import jgo
 from jgo.maven import MavenContext
 
-from hexi_local.jars import LOCK, Jar, JarsMissing
+from hexi_local.jar_lock import LOCK, Jar, JarsMissing
 from hexi_local.state import write_whole
 
 KAFKA = "org.apache.kafka:kafka_2.13:4.3.1"

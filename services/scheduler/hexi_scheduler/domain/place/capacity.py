@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hexi_scheduler.domain.facts import Condition, Server
 from hexi_scheduler.domain.packing.columns import (
@@ -20,12 +21,11 @@ from hexi_scheduler.domain.packing.columns import (
     TURN,
     blank,
 )
+from hexi_scheduler.domain.packing.mix import MixLearned
+from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.place.pool import Free, Pool
 from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, WHOLE, Resources
-
-if TYPE_CHECKING:
-    from hexi_scheduler.domain.packing.board import Board
 
 Kind = tuple[str, str]  # class, executor
 
@@ -51,6 +51,16 @@ class Largest(NamedTuple):
         )
 
 
+class SlotBoard(Protocol):
+    """What packing keeps per slot from one decision to the next."""
+
+    def follows(self, rules: PackingRules, mix: MixLearned | None) -> bool: ...
+
+    def choose(
+        self, pools: tuple[Pool, ...], asked: Resources, allowed: NDArray[np.bool_] | None
+    ) -> Allocation | None: ...
+
+
 class Capacity:
     """Invariant: a pool's sums are those of its servers that no condition bars.
 
@@ -69,7 +79,7 @@ class Capacity:
         most = max((largest.accelerators for largest in self.kinds.values()), default=0)
         self.columns = blank([len(members[kind]) for kind in order], most)
         self.pools: dict[Kind, Pool] = {}
-        self.board: Board | None = None  # what packing keeps per slot
+        self.board: SlotBoard | None = None
         self._out: dict[Condition, frozenset[int]] = {}
         # Single numbers are read and written through a view: several times faster than by numpy.
         self._cells = self.columns.cells.reshape(-1).data

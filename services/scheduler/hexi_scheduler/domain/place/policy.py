@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,10 @@ from hexi_scheduler.domain.facts import Server
 from hexi_scheduler.domain.packing.columns import CPU, DEVICES, MEMORY, SERVER, SHUT
 from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.packing.rules import NO_LEARNING, PackingRules
-from hexi_scheduler.domain.place.capacity import Capacity
+from hexi_scheduler.domain.place.capacity import Capacity, SlotBoard
 from hexi_scheduler.domain.place.pool import Pool
 from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.workload import FLEET, GENERAL, WHOLE, Resources
-
-if TYPE_CHECKING:
-    from hexi_scheduler.domain.packing.board import Board
 
 Allowed = NDArray[np.bool_] | None  # by server; None: all
 
@@ -64,7 +61,7 @@ class Packing:
         capacity = Capacity([Server("", GENERAL, FLEET, 1, 1, 0)])
         self.choose(capacity, None, tuple(capacity.pools.values()), Resources(1, 1))
 
-    def _board(self, capacity: Capacity, mix: MixLearned | None) -> Board:
+    def _board(self, capacity: Capacity, mix: MixLearned | None) -> SlotBoard:
         # Compiled code takes a second to load: who never places does not wait for it.
         from hexi_scheduler.domain.packing.board import Board
 
