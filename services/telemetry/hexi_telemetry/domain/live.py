@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hexi_telemetry.domain.facts import ServerSetFacts
-from hexi_telemetry.domain.frame import FloatColumn, Frame, Metric
+from hexi_telemetry.domain.frame import FloatColumn, Frame
 from hexi_telemetry.domain.live_site import FRESH_PERIODS, KEPT, Meter, SiteState, empty_site
 
 PPM = 1_000_000
@@ -48,21 +47,6 @@ class SiteLive:
 
 
 @dataclass(frozen=True, slots=True)
-class RacksLive:
-    """One entry a rack of the site; NaN where nobody measures it."""
-
-    names: tuple[str, ...]
-    servers: NDArray[np.int64]
-    fresh_servers: NDArray[np.int64]
-    power_w: NDArray[np.float64]
-    inlet_max_c: FloatColumn
-
-    def silent(self) -> list[str]:
-        """Racks of which no server is heard any more."""
-        return [self.names[place] for place in np.flatnonzero(self.fresh_servers == 0)]
-
-
-@dataclass(frozen=True, slots=True)
 class ProvinceLive:
     """All sites together; PUE over those that meter their facility."""
 
@@ -95,22 +79,9 @@ class Live:
         site = self._sites.get(site_id)
         return None if site is None else _look(site, now_ms)
 
-    def racks(self, site_id: str, now_ms: int) -> RacksLive | None:
+    def silent_racks(self, site_id: str, now_ms: int) -> list[str]:
         site = self._sites.get(site_id)
-        if site is None or not site.order.size:
-            return None
-        fresh = site.fresh(now_ms)[site.order]
-        power, inlet = (
-            np.where(fresh, site.columns[metric][site.order], np.float32(np.nan))
-            for metric in (Metric.POWER_W, Metric.INLET_TEMPERATURE_C)
-        )
-        return RacksLive(
-            site.names,
-            np.diff(np.append(site.starts, site.order.size)),
-            np.add.reduceat(fresh, site.starts, dtype=np.int64),
-            np.add.reduceat(np.nan_to_num(power), site.starts, dtype=np.float64),
-            np.fmax.reduceat(inlet, site.starts),
-        )
+        return [] if site is None else site.silent_racks(now_ms)
 
     def province(self, now_ms: int) -> ProvinceLive:
         sites = tuple(_look(self._sites[name], now_ms) for name in sorted(self._sites))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hexi_telemetry.domain.facts import ServerSetFacts
 from hexi_telemetry.domain.frame import FloatColumn, Frame, Metric
+from hexi_telemetry.domain.layout import Layout
 
 # A server that missed this many periods is not heard any more.
 FRESH_PERIODS = 3
@@ -44,14 +45,12 @@ class Meter:
 
 @dataclass(slots=True)
 class SiteState:
-    """Arrays by dense index of one server set revision; `order` sorts servers by rack."""
+    """Arrays by dense index of one server set revision."""
 
     server_set: ServerSetFacts
     at_ms: NDArray[np.int64]
     columns: dict[Metric, FloatColumn]
-    order: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    names: tuple[str, ...]
+    layout: Layout
     period_ms: int = 0
     meter: Meter = field(default_factory=Meter)
 
@@ -73,18 +72,21 @@ class SiteState:
     def fresh(self, now_ms: int) -> NDArray[np.bool_]:
         return self.at_ms >= max(1, now_ms - FRESH_PERIODS * self.period_ms)
 
+    def silent_racks(self, now_ms: int) -> list[str]:
+        """Racks of which no server is heard any more."""
+        layout = self.layout
+        if not layout.servers:
+            return []
+        heard = np.logical_or.reduceat(self.fresh(now_ms)[layout.order], layout.starts)
+        return [self.server_set.racks[rack] for rack in layout.filled[~heard]]
+
 
 def empty_site(server_set: ServerSetFacts, meter: Meter) -> SiteState:
-    rack_index = np.array(server_set.rack_index, np.int64)
-    order = np.argsort(rack_index, kind="stable")
-    racks, starts = np.unique(rack_index[order], return_index=True)
-    count = rack_index.size
+    layout = Layout.of(server_set)
     return SiteState(
         server_set,
-        np.zeros(count, np.int64),
-        {metric: np.full(count, np.nan, np.float32) for metric in KEPT},
-        order,
-        starts,
-        tuple(server_set.racks[rack] for rack in racks),
+        np.zeros(layout.servers, np.int64),
+        {metric: np.full(layout.servers, np.nan, np.float32) for metric in KEPT},
+        layout,
         meter=meter,
     )

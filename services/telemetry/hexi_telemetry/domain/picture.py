@@ -18,8 +18,5 @@ class Picture:
 
 def picture_of(live: Live, now_ms: int) -> Picture:
     province = live.province(now_ms)
-    silent = {}
-    for site in province.sites:
-        racks = live.racks(site.site_id, now_ms)
-        silent[site.site_id] = racks.silent() if racks is not None else []
+    silent = {one.site_id: live.silent_racks(one.site_id, now_ms) for one in province.sites}
     return Picture(now_ms, province, silent)

@@ -11,7 +11,8 @@ from hexi_kit.clock import Clock
 from hexi_kit.metrics import counter, gauge
 
 from hexi_telemetry.domain.frame import Frame
-from hexi_telemetry.domain.minute import Layout, Minute
+from hexi_telemetry.domain.layout import Layout
+from hexi_telemetry.domain.minute import Minute
 from hexi_telemetry.domain.series import MINUTE_MS, minute_of
 from hexi_telemetry.ports.series import ClosedMinute, MinuteKey, SeriesStore
 from hexi_telemetry.ports.streams import Sites
