@@ -12,7 +12,7 @@ from hexi_kit.settings import ServiceSettings
 from hexi_telemetry.api.quota import QuotaLimits
 from hexi_telemetry.domain.check import Bounds
 from hexi_telemetry.domain.energy.policy import EnergyPolicies, EnergyPolicy
-from hexi_telemetry.domain.energy.window import DAY_MS
+from hexi_telemetry.domain.energy.window import DAY_MS, SHANGHAI_MS
 from hexi_telemetry.domain.measures.site import MeasureRules
 from hexi_telemetry.domain.series import Level
 from hexi_telemetry.wire.measure_rules import measure_rules
@@ -72,4 +72,5 @@ class TelemetrySettings(ServiceSettings):
 
 def _energy_policy(said: dict[str, Any]) -> EnergyPolicy:
     day = datetime.fromisoformat(said.pop("effective_from")).replace(tzinfo=UTC)
-    return EnergyPolicy(effective_from_ms=int(day.timestamp() * 1_000), **said)
+    # As those of grades, and as windows: with the day in Shanghai.
+    return EnergyPolicy(int(day.timestamp()) * 1_000 - SHANGHAI_MS, **said)
