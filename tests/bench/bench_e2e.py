@@ -69,6 +69,8 @@ class Load:
     specs: Specs
     rate: int = 1_000
     batch: int = 20
+    seconds: float = STEADY_S
+    warm_s: float = STEADY_WARM_S
 
 
 async def steady(province: Province, placements: Placements, load: Load) -> None:
@@ -82,13 +84,13 @@ async def steady(province: Province, placements: Placements, load: Load) -> None
             called[ids.derive("placement", name, 1)] = began_s
 
     began_s = clock.real_monotonic_s()
-    for number in range(int(STEADY_S * load.rate / load.batch)):
+    for number in range(int(load.seconds * load.rate / load.batch)):
         due_s = began_s + number * load.batch / load.rate
         await clock.sleep(max(0.0, due_s - clock.real_monotonic_s()))
         tasks.add(asyncio.create_task(one(number)))
     await asyncio.gather(*tasks)
     await clock.sleep(SETTLE_S)
-    warm_s = began_s + STEADY_WARM_S
+    warm_s = began_s + load.warm_s
     waits_ms = [
         1_000 * (placements.seen[p] - at_s)
         for p, at_s in called.items()

@@ -1,20 +1,35 @@
-"""The packing engine through Kafka: a mix of shapes at a fixed rate, then as fast as it goes."""
+"""The packing engine through Kafka: a mix of shapes at a fixed rate, then as fast as it goes.
+
+Requests are laid ready as bytes and go straight to ROUTE's topic, since a sender's cost is not the
+scheduler's; the api runs beside it and follows both journals. The last figure is through the api.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
+from collections.abc import Iterator
 
 from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import workload_pb2
 from hexi_contracts import topics
+from hexi_kit.kafka.producer import EventProducer
 
-from tests.bench.bench_e2e import SERVICES, Load, Placements, Specs, saturated, steady
-from tests.bench.province import running
+from tests.bench.bench_e2e import SERVICES, Load, Placements, clock, steady
+from tests.bench.figures import percentile, show
+from tests.bench.province import Province, running
+from tests.bench.request_log import Ready, Specs, laid_ready, send
 
 SEED = 42
 SERVERS = 60_000
-RATES = ((1_000, 20), (5_000, 100))
+# Workloads a second, in one request, for so long, of which the first part does not count.
+STEADY = ((1_000, 20, 30.0, 10.0), (5_000, 100, 60.0, 20.0))
+API_RATE, API_SIZE, API_S, API_WARM_S = 5_000, 100, 30.0, 10.0
+SATURATED_S, SATURATED_MAX, SATURATED_SIZE = 40.0, 400_000, 500
+# Sent and not yet placed: enough to keep everybody busy, not a queue of minutes.
+OUTSTANDING_MAX, BACK_PRESSURE_S = 10_000, 0.005
+SETTLE_S, SETTLE_POLL_S = 10.0, 0.1
 # Weight, milli-vCPU, MiB, accelerators, share of each in thousandths: nothing ends, so the mix is
 # one that the fleet still has room for at the end.
 SHAPES = (
@@ -50,15 +65,101 @@ def mixed() -> Specs:
     return lambda size: drawn.choices(specs, weights, k=size)
 
 
+class Sender:
+    """Sends what was laid ready and knows when each placement was read back."""
+
+    def __init__(self, producer: EventProducer, placements: Placements, specs: Specs) -> None:
+        self._producer, self._placements, self._specs = producer, placements, specs
+
+    async def steady(self, rate: int, size: int, seconds: float, warm_s: float) -> None:
+        """A fixed rate: latency from the call of send to the record read back."""
+        ready = self._ready(f"steady-{rate}", size, int(seconds * rate / size), rate)
+        called: list[float] = []
+        tasks: list[asyncio.Task[None]] = []
+        began_s = clock.real_monotonic_s()
+        for number, request in enumerate(ready):
+            due_s = began_s + number * size / rate
+            await clock.sleep(max(0.0, due_s - clock.real_monotonic_s()))
+            called.append(clock.real_monotonic_s())
+            tasks.append(asyncio.create_task(send(self._producer, request, clock.now_ms())))
+        await asyncio.gather(*tasks)
+        await self._settled([p for request in ready for p in request.placements])
+        seen = self._placements.seen
+        waits_ms: list[float] = []
+        unplaced = 0
+        for request, at_s in zip(ready, called, strict=True):
+            unplaced += sum(p not in seen for p in request.placements)
+            if at_s >= began_s + warm_s:
+                waits_ms += [1_000 * (seen[p] - at_s) for p in request.placements if p in seen]
+        for percent in (50, 90, 99):
+            show(
+                f"placement-kafka.latency_p{percent}_at_{rate}_per_s",
+                percentile(waits_ms, percent),
+                "ms",
+                workloads=len(waits_ms),
+                unplaced=unplaced,
+            )
+
+    async def saturated(self) -> None:
+        """As fast as placements come back: the rate of placement records."""
+        size = SATURATED_SIZE
+        ready = self._ready("saturated", size, SATURATED_MAX // size, SATURATED_MAX)
+        seen, before, sent = self._placements.seen, len(self._placements.seen), 0
+        began_s = clock.real_monotonic_s()
+        tasks: list[asyncio.Task[None]] = []
+        for request in ready:
+            while sent - (len(seen) - before) >= OUTSTANDING_MAX:
+                await clock.sleep(BACK_PRESSURE_S)
+            if clock.real_monotonic_s() - began_s >= SATURATED_S:
+                break
+            tasks.append(asyncio.create_task(send(self._producer, request, clock.now_ms())))
+            sent += size
+        placed, elapsed_s = len(seen) - before, clock.real_monotonic_s() - began_s
+        await asyncio.gather(*tasks)
+        rate, seconds = placed / elapsed_s, round(elapsed_s, 1)
+        show("placement-kafka.placements_per_s", rate, "1/s", seconds=seconds)
+
+    def _ready(self, name: str, size: int, count: int, rate: int) -> list[Ready]:
+        def moments() -> Iterator[int]:
+            now_ms = clock.now_ms()
+            return (now_ms + number * size * 1_000 // rate for number in range(count))
+
+        ready = list(laid_ready(name, self._specs, size, moments()))
+        # What is laid ready is large and stays: collecting it would be taken for latency.
+        gc.collect()
+        gc.freeze()
+        return ready
+
+    async def _settled(self, placements: list[str]) -> None:
+        for _ in range(int(SETTLE_S / SETTLE_POLL_S)):
+            if all(p in self._placements.seen for p in placements):
+                return
+            await clock.sleep(SETTLE_POLL_S)
+
+
+async def measure(province: Province) -> None:
+    placements = Placements()
+    tail = province.tail([topics.SCHEDULER_PLACEMENT], placements.apply)
+    await tail.caught_up.wait()
+    identity = province.cast.of("supervisor")
+    producer = EventProducer(province.hexi.kafka, identity, "bench", clock)
+    await producer.start()
+    try:
+        specs = mixed()
+        sender = Sender(producer, placements, specs)
+        for rate, size, seconds, warm_s in STEADY:
+            await sender.steady(rate, size, seconds, warm_s)
+        await sender.saturated()
+        through_api = Load("placement-kafka.api", specs, API_RATE, API_SIZE, API_S, API_WARM_S)
+        await steady(province, placements, through_api)
+    finally:
+        await producer.stop()
+
+
 async def run() -> None:
     async with running(SERVICES) as province:
         await province.admit(SERVERS)
-        placements = Placements()
-        tail = province.tail([topics.SCHEDULER_PLACEMENT], placements.apply)
-        await tail.caught_up.wait()
-        for rate, size in RATES:
-            await steady(province, placements, Load("placement-kafka", mixed(), rate, size))
-        await saturated(province, placements, Load("placement-kafka", mixed()))
+        await measure(province)
 
 
 def main() -> None:
