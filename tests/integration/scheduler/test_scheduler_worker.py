@@ -34,14 +34,21 @@ def over(world) -> bool:
     return states.count(workload_pb2.WORKLOAD_STATE_ENDED) == len(world.submitted)
 
 
+def billed(world) -> bool:
+    """The end of a run and its usage come by different topics, and so in any order."""
+    batches = [entry.value for entry in world.entries[topics.SCHEDULER_USAGE.name] if entry.value]
+    known = {usage.placement_id for batch in batches for usage in batch.usages}
+    return all(p.placement_id in known for p in world.placements(ENDED))
+
+
 async def run_to_the_end(world) -> None:
-    """Start and end whatever is placed, until every workload is over."""
+    """Start and end whatever is placed, until every workload is over and billed."""
     count = len(world.submitted)
     await world.until(lambda: len(world.placements(PLACED, STARTED, ENDED)) >= count)
     await world.report(place_pb2.RUN_STATE_STARTED, world.placements(PLACED))
     await world.until(lambda: not world.placements(PLACED))
     await world.report(place_pb2.RUN_STATE_ENDED, world.placements(STARTED))
-    await world.until(lambda: over(world))
+    await world.until(lambda: over(world) and billed(world))
 
 
 async def test_from_request_to_usage(world) -> None:
@@ -62,11 +69,17 @@ async def test_killed_at_a_named_point(world, point: str) -> None:
         assert await world.exit_code("one") == -signal.SIGKILL
         world.start_worker("one")
 
+    async def work() -> None:
+        await world.submit(100, requests=5)
+        # Twice, since one turn may carry all that it finds.
+        await world.until(lambda: len(world.placements(PLACED)) == 100)
+        await world.submit(100, requests=5)
+        await run_to_the_end(world)
+
     await world.open_sites()
     world.start_worker("one", faults=f"{point}:2")
-    await world.submit(200, requests=10)
 
-    await asyncio.gather(revive(), run_to_the_end(world))
+    await asyncio.gather(revive(), work())
 
     assert world.wrong() == []
 

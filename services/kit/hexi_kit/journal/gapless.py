@@ -6,18 +6,32 @@ higher value, and what is fetched again counts as read. `getmany` drops what it 
 flow stops or the generation changes, though the fetch position is past it. The hole is then filled
 with acknowledged offsets, and the loss is committed.
 
-Here the next offset of each guarded partition is kept apart, every record is compared with it, and
-a hole is met by seeking back. And a message of an old generation is never acknowledged: its offset
-would be committed for a successor that has not seen it.
+Here the loop is our own, the next offset of each guarded partition is kept apart, every record is
+compared with it, and a hole is met by seeking back. And a message of an old generation is never
+acknowledged: its offset would be committed for a successor that has not seen it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+
+from hexi_kit.kafka.fetching import ask_again_soon
+
+GETMANY_TIMEOUT_S = 1.0
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    """Faust's thread of a consumer, which answers soon when it left partitions out."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        ask_again_soon(self._consumer)
 
 
 class GaplessConsumer(driver.Consumer):
@@ -28,6 +42,24 @@ class GaplessConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._next: dict[TP, int] = {}
+
+    def _new_consumer_thread(self) -> _Thread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Hand over what a fetch brought in one go.
+
+        Faust's own loop makes two tasks per message, and so takes as many turns as there are
+        messages: under load each of them waits behind a stage at work.
+        """
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                await self.sleep(0)
+                async for _, message in self.getmany(GETMANY_TIMEOUT_S):
+                    await self.callback(message)
+        except (asyncio.CancelledError, ConsumerStoppedError):
+            if not self.app.should_stop:
+                raise
 
     async def perform_seek(self) -> None:
         await super().perform_seek()
@@ -68,7 +100,7 @@ class GaplessConsumer(driver.Consumer):
                 missed.setdefault(tp, expected)
                 continue
             self._next[tp] = record.offset + 1
-            self._read_offset[tp] = record.offset  # undoes the late note of the drain loop
+            self._read_offset[tp] = record.offset
             yield tp, self._to_message(tp, record)
         await self._seek_back(missed, generation)
 

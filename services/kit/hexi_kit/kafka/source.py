@@ -17,6 +17,7 @@ from aiokafka.errors import (
 
 from hexi_kit.identity import Identity
 from hexi_kit.kafka.connection import client_options
+from hexi_kit.kafka.fetching import ask_again_soon
 from hexi_kit.kafka.ports import Listener, Partition
 from hexi_kit.kafka.record import Record
 from hexi_kit.logs import get_logger
@@ -69,6 +70,7 @@ class KafkaSource:
         consumer.subscribe(list(options.topics), listener=_Rebalance(listener))
         self._consumer = consumer
         await consumer.start()
+        ask_again_soon(consumer)
 
     async def stop(self) -> None:
         if self._consumer is not None:

@@ -11,6 +11,7 @@ from hexi_contracts.topic import Topic
 
 from hexi_kit.identity import Identity
 from hexi_kit.kafka.connection import client_options
+from hexi_kit.kafka.fetching import ask_again_soon
 
 POLL_TIMEOUT_MS = 1_000
 POLL_RECORDS_MAX = 4_000
@@ -42,6 +43,7 @@ class LogTail:
             fetch_max_wait_ms=FETCH_WAIT_MAX_MS,
         )
         await consumer.start()
+        ask_again_soon(consumer)
         try:
             partitions = [
                 TopicPartition(topic.name, index)
