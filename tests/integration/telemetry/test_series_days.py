@@ -19,6 +19,7 @@ from hexi_telemetry.domain.series import DAY_MS, MINUTE_MS, Level, Summary
 from hexi_telemetry.handlers.look import answer
 from hexi_telemetry.ports.series import ClosedMinute, MinuteKey, Scope
 from hexi_telemetry.store.days import SeriesDays
+from hexi_telemetry.store.sections import SECTION_UNITS
 from hexi_telemetry.store.series import PostgresSeries
 
 pytestmark = pytest.mark.integration
@@ -86,6 +87,21 @@ async def test_every_section_gives_its_servers_back(
         assert never.coverage_ppm[0] == 0
     unheard = await answer(store, Scope("lanzhou", "r1", 300), Metric.POWER_W, grid)
     assert (unheard.coverage_ppm[0], unheard.mean[0], unheard.servers[0]) == (0, 0, 1)
+
+
+async def test_blocks_of_other_sections_are_read_too(
+    pool: asyncpg.Pool[Any], clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they may have been written before."""
+    store = PostgresSeries(pool, SeriesDays(pool, clock, KEPT_DAYS))
+    await store.save([closed(START_MS)])
+    monkeypatch.setitem(SECTION_UNITS, Level.SERVER, 64)
+    await store.save([closed(START_MS + MINUTE_MS)])
+    grid = Grid(START_MS, START_MS + 2 * MINUTE_MS, MINUTE_MS)
+
+    power = await answer(store, Scope("lanzhou", "r2", 597), Metric.POWER_W, grid)
+
+    assert power.mean.tolist() == [597, 597] and power.revision.tolist() == [1, 1]
 
 
 async def test_tables_are_made_ahead_and_dropped_when_their_days_are_over(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import groupby, product
+from operator import itemgetter
 from typing import Any
 
 import asyncpg
@@ -18,7 +19,7 @@ from hexi_telemetry.domain.points import NO_READINGS, Readings
 from hexi_telemetry.domain.series import Level
 from hexi_telemetry.ports.series import ClosedMinute, MinuteKey, Scope, Unit
 from hexi_telemetry.store.days import SeriesDays
-from hexi_telemetry.store.sections import SECTION_UNITS, Unpacking, pack, unpack
+from hexi_telemetry.store.sections import Unpacking, pack, unpack
 
 SQL = load("hexi_telemetry.store", "series.sql")
 # Beside the mark of the windows, which take each batch in at once.
@@ -49,7 +50,8 @@ class PostgresSeries:
                 continue
             block = await asyncio.to_thread(pack, level, minute.levels[level])
             head = (int(level), *minute.key, minute.through_offset, minute.partition)
-            rows.append((*head, block.units, block.metrics, block.ends, block.data))
+            body = (block.units, block.section_units, block.metrics, block.ends, block.data)
+            rows.append((*head, *body))
         async with UnitOfWork(self._pool) as uow:
             await uow.connection.executemany(SQL.add_series, rows)
 
@@ -81,7 +83,6 @@ class PostgresSeries:
             [unit.place for unit in units],
             [unit.servers for unit in units],
             int(metric),
-            SECTION_UNITS,
         )
         return await asyncio.to_thread(_readings, scope, metric, rows)
 
@@ -89,10 +90,10 @@ class PostgresSeries:
 def _readings(scope: Scope, metric: Metric, rows: Sequence[Any]) -> Readings:
     """Sections of equal size are read together: nearly always all of them."""
     pieces = [NO_READINGS]
-    for (units, place), group in groupby(rows, lambda row: (row["units"], row["place"])):
+    for shape, group in groupby(rows, itemgetter("units", "section_units", "place")):
         same = list(group)
         sections = [row["section"] for row in same]
-        said = unpack(Unpacking(scope.level, metric, units, place), sections)
+        said = unpack(Unpacking(scope.level, metric, *shape), sections)
         starts = np.array([row["start_ms"] for row in same], np.int64)
         servers = np.array([row["servers"] for row in same], np.int64)
         pieces.append(Readings(starts, servers, said.covered_ms, said.mean, said.low, said.high))
