@@ -20,6 +20,10 @@ class Together(Generic[Item]):
         self._waiting: list[tuple[Item, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
 
+    def __len__(self) -> int:
+        """How many wait for the next batch."""
+        return len(self._waiting)
+
     def add(self, item: Item) -> asyncio.Future[None]:
         """Done when the item is written; items are written in the order in which they came."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

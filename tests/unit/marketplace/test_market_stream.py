@@ -6,11 +6,8 @@ Method: the doors over a broker in memory and a clock that is moved by hand.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 
 import pytest
-from aiokafka.errors import KafkaTimeoutError
 from hexi_contracts.topics import MARKETPLACE_ORDER
 from hexi_kit.errors import ResourceExhausted, Unavailable
 from hexi_kit.kafka.codec import decode
@@ -39,19 +36,8 @@ class CountingProducer(FakeProducer):
         events = list(events)
         self.calls.append(len(events))
         if self.away:
-            raise KafkaTimeoutError
+            raise Unavailable("the log does not answer")
         await super().send_all(events)
-
-
-@asynccontextmanager
-async def running(log: KafkaOrderLog) -> AsyncIterator[None]:
-    task = asyncio.create_task(log.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 @pytest.fixture
@@ -74,8 +60,7 @@ async def test_those_who_wait_together_share_a_batch(
     broker: FakeBroker, producer: CountingProducer
 ) -> None:
     log = KafkaOrderLog(producer, ManualClock(NOW_MS))
-    async with running(log):
-        await asyncio.gather(*(log.record(cancel(number), SHARD) for number in range(50)))
+    await asyncio.gather(*(log.record(cancel(number), SHARD) for number in range(50)))
 
     assert producer.calls == [50]
     records = broker.records(MARKETPLACE_ORDER.name)
@@ -89,12 +74,11 @@ async def test_a_log_that_is_away_says_so_to_each_and_goes_on(
 ) -> None:
     log = KafkaOrderLog(producer, ManualClock(NOW_MS))
     producer.away = True
-    async with running(log):
-        told = await asyncio.gather(
-            *(log.record(cancel(number), SHARD) for number in range(3)), return_exceptions=True
-        )
-        producer.away = False
-        await log.record(cancel(9), SHARD)
+    told = await asyncio.gather(
+        *(log.record(cancel(number), SHARD) for number in range(3)), return_exceptions=True
+    )
+    producer.away = False
+    await log.record(cancel(9), SHARD)
 
     assert [type(error) for error in told] == [Unavailable] * 3
     assert len(broker.records(MARKETPLACE_ORDER.name)) == 1
@@ -107,9 +91,23 @@ async def test_a_caller_who_left_disturbs_nobody(
     gone = asyncio.create_task(log.record(cancel(1), SHARD))
     await asyncio.sleep(0)  # lets it hand its command in
     gone.cancel()
-    async with running(log):
-        await log.record(cancel(2), SHARD)
+    await log.record(cancel(2), SHARD)
 
+    assert len(broker.records(MARKETPLACE_ORDER.name)) == 2
+
+
+async def test_who_comes_when_too_many_wait_is_sent_away(
+    broker: FakeBroker, producer: CountingProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hexi_marketplace.stream.order_log.WAITING_MAX", 2)
+    log = KafkaOrderLog(producer, ManualClock(NOW_MS))
+    waiting = [asyncio.create_task(log.record(cancel(number), SHARD)) for number in range(2)]
+    await asyncio.sleep(0)  # lets both hand their commands in
+
+    with pytest.raises(ResourceExhausted):
+        await log.record(cancel(3), SHARD)
+
+    await asyncio.gather(*waiting)
     assert len(broker.records(MARKETPLACE_ORDER.name)) == 2
 
 
@@ -122,11 +120,10 @@ async def test_gates_are_told_once_a_quarter_and_only_where_something_rests(
     log = KafkaOrderLog(producer, clock)
     gates = GateKeeper(market, log, clock)
 
-    async with running(log):
-        await gates.tell()
-        assert broker.records(MARKETPLACE_ORDER.name) == []
-        clock.advance(SLOT_MS)
-        await gates.tell()
+    await gates.tell()
+    assert broker.records(MARKETPLACE_ORDER.name) == []
+    clock.advance(SLOT_MS)
+    await gates.tell()
 
     (record,) = broker.records(MARKETPLACE_ORDER.name)
     message = decode(MARKETPLACE_ORDER, record)

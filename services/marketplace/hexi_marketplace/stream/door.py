@@ -23,7 +23,7 @@ NAME = "marketplace"
 
 
 class StreamDoor:
-    """`log` takes commands as soon as the process has started."""
+    """`log` takes commands as soon as the producer has started."""
 
     def __init__(
         self,
@@ -50,7 +50,6 @@ class StreamDoor:
         gates = GateKeeper(self._market, self.log, clock)
         sweeper = Sweeper(sweep, clock, sweep_interval_s)
         lifecycle.add("producer", self.producer.start, self.producer.stop)
-        lifecycle.add_background("order log", self.log.run)
         lifecycle.add_background("dead facts", self._facts.run)
         lifecycle.add_background("facts", self._tail.run)
         lifecycle.add_background("matcher", self._matcher.run)
