@@ -2,7 +2,8 @@
 
 Jobs of four hours with a day of slack arrive every third hour of a year at one site whose mix is
 the recorded one of a grid. Every hour the site says its forecast anew, and ROUTE, by its own
-`step`, lets the jobs wait or go.
+`step`, lets the jobs wait or go. Runs of a day with two days of slack are shown beside: whole, and
+in pieces, which lose the interval between two checkpoints with each stop.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS, ByHour, hour_of_day
 from hexi_scheduler.domain.offer import ClassOffer, SiteOffer, SiteStanding
-from hexi_scheduler.domain.route.route import HearOffers, Route, RouteState, Submit
+from hexi_scheduler.domain.owed import PlaceOutcome, Report
+from hexi_scheduler.domain.route.route import HearOffers, HearReports, Route, RouteState, Submit
 from hexi_scheduler.domain.route.router import Router
 from hexi_scheduler.domain.route.step_route import step
 from hexi_scheduler.domain.workload import Demand, Resources, Workload
@@ -24,6 +26,7 @@ from hexi_scheduler.settings import route_policy
 from tests.bench.figures import show
 
 RUN_H, SLACK_H, EVERY_H = 4, 24, 3
+LONG_RUN_H, LONG_SLACK_H, LONG_EVERY_H, CHECKPOINT_S = 24, 48, 18, 120
 DAYS = 28
 WARM_UP_H = DAYS * HOURS
 LIFE_CYCLE = "(LCA)"
@@ -91,6 +94,92 @@ def played(measured: list[int], days: int) -> tuple[int, int, int]:
     return chosen, at_once, best
 
 
+class LongRuns:
+    """A site that runs for an hour what ROUTE sends, and stops what ROUTE wants to stop."""
+
+    def __init__(self, measured: list[int], days: int, ahead_h: int) -> None:
+        self._router = Router(route_policy()._replace(defer_margin_s=0, pause_ahead_h=ahead_h))
+        self._measured, self._days = measured, days
+        self._routes: dict[str, Route] = {}
+        self._left_s: dict[str, int] = {}
+        self._ran_s: dict[str, int] = {}
+        self.grams = self.at_once = 0
+        self.stops = self.jobs = 0
+
+    def play(self) -> None:
+        last = len(self._measured) - LONG_RUN_H - LONG_SLACK_H - 1
+        for hour in range(WARM_UP_H, len(self._measured)):
+            at_ms = hour * HOUR_MS
+            before = self._measured[max(0, hour - DAYS * HOURS) : hour]
+            mix = from_midnight(same_hour_mean(before, self._days), hour_of_day(at_ms))
+            standing = SiteStanding(True, pue_milli=1_200, carbon_g_per_kwh_by_hour=mix)
+            self._ask(HearOffers((SiteOffer("s", hour, standing, (ROOMY,)),)), at_ms)
+            self._stop(at_ms)
+            if hour % LONG_EVERY_H == 0 and hour < last:
+                self._submit(hour)
+            self._run(hour)
+
+    def _submit(self, hour: int) -> None:
+        name, at_ms = f"w{hour}", hour * HOUR_MS
+        self.jobs += 1
+        self._left_s[name] = LONG_RUN_H * 3_600
+        self.at_once += sum(self._measured[hour : hour + LONG_RUN_H])
+        job = Workload(
+            name,
+            "t",
+            DEMAND,
+            deadline_ms=at_ms + (LONG_SLACK_H + LONG_RUN_H) * HOUR_MS,
+            duration_s=LONG_RUN_H * 3_600,
+            interruptible=True,
+            checkpoint_interval_s=CHECKPOINT_S,
+        )
+        self._ask(Submit((job,)), at_ms)
+
+    def _run(self, hour: int) -> None:
+        for name, route in list(self._routes.items()):
+            if route.state is RouteState.ROUTED:
+                ran_s = min(3_600, self._left_s[name] - self._ran_s.get(name, 0))
+                self.grams += self._measured[hour] * ran_s
+                self._ran_s[name] = self._ran_s.get(name, 0) + ran_s
+                if self._ran_s[name] >= self._left_s[name]:
+                    at_ms = hour * HOUR_MS + ran_s * 1_000
+                    assert at_ms <= route.workload.deadline_ms, "too late"
+                    self._report(name, PlaceOutcome.ENDED, 0, at_ms)
+                    del self._routes[name]
+
+    def _stop(self, at_ms: int) -> None:
+        for name, route in list(self._routes.items()):
+            if route.pause_requested:
+                self.stops += 1
+                kept_s = max(0, self._ran_s.pop(name, 0) - CHECKPOINT_S)
+                self._left_s[name] -= kept_s
+                self._report(name, PlaceOutcome.EVICTED, kept_s * 1_000, at_ms)
+
+    def _report(self, name: str, outcome: PlaceOutcome, kept_ms: int, at_ms: int) -> None:
+        attempt = self._routes[name].attempt
+        self._ask(HearReports((Report(name, attempt, outcome, "", kept_ms),)), at_ms)
+
+    def _ask(self, request: Submit | HearOffers | HearReports, at_ms: int) -> None:
+        for found in step(self._router, request, at_ms):
+            if isinstance(found, Route):
+                self._routes[found.workload.workload_id] = found
+
+
+def long_runs(found: list[tuple[str, list[int]]]) -> None:
+    """What ROUTE saves of long runs, against running them at once; lost time costs energy only."""
+    ahead_h = route_policy().pause_ahead_h
+    kinds = (("whole", DAYS, 0), ("in-pieces", 1, ahead_h), ("in-pieces", DAYS, ahead_h))
+    for how, days, hours in kinds:
+        all_of = [LongRuns(measured, days, hours) for _, measured in found]
+        for one in all_of:
+            one.play()
+        at_once = sum(one.at_once for one in all_of) * 3_600
+        saving = 100 - 100 * sum(one.grams for one in all_of) / at_once
+        stops = sum(one.stops for one in all_of) / sum(one.jobs for one in all_of)
+        more = {"forecast_days": days, "stops_per_run": round(stops, 2)}
+        show(f"carbon.long-runs.{how}", saving, "% saved of running at once", **more)
+
+
 def main() -> None:
     found = list(series())
     if not found:
@@ -113,3 +202,5 @@ def main() -> None:
             mean = round(sum(shares) / len(shares), 1)
             share = 100 * saved / possible
             show("carbon.all", share, "% of the perfect saving", forecast=forecast, mean=mean)
+    if found:
+        long_runs(found)
