@@ -11,7 +11,7 @@ from hexi_kit.errors import HexiError
 from hexi_kit.logs import configure
 from hexi_kit.settings import load
 
-from hexi_agent.commands.arguments import parser
+from hexi_agent.commands.arguments import parse
 from hexi_agent.settings import AgentSettings
 
 MODULES = {
@@ -20,25 +20,18 @@ MODULES = {
     "map": "hexi_agent.commands.mapping",
     "discover": "hexi_agent.commands.discover",
 }
-OF_ONE_SITE = ("map", "discover")
 
 
 def main(argv: Sequence[str]) -> int:
-    """The files are those named by --config, else the one named by HEXI_AGENT_CONFIG.
-
-    What a command can not do because of its input ends with 2 and the reason.
-    """
-    options = parser()
-    chosen = options.parse_args(argv)
+    """What a command can not do because of its input ends with 2 and the reason."""
+    chosen = parse(argv)
     if chosen.version:
         sys.stdout.write(f"hexi-agent {_version()}\n")
         return 0
-    command = chosen.command or "run"
     try:
-        chosen.config = getattr(chosen, "config", None) or [load(AgentSettings, []).agent_config]
-        if command in OF_ONE_SITE and len(chosen.config) > 1:
-            options.error(f"{command}: expected one --config FILE, was {len(chosen.config)}")
-        code: int = import_module(MODULES[command]).run(chosen)
+        # The files named by --config, else the one named by HEXI_AGENT_CONFIG.
+        chosen.config = chosen.config or [load(AgentSettings, []).agent_config]
+        code: int = import_module(MODULES[chosen.command]).run(chosen)
     except (OSError, HexiError, TimeoutError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,21 @@ EPILOG = """exit codes 退出码: 0 all is well 正常, 1 something is missing o
 2 wrong input or configuration 输入或配置有误."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """`run` is what is meant when no command is named."""
+OF_ONE_SITE = ("map", "discover")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """`run` is what is meant when no command is named; what is misspelt ends the process."""
+    options = _parser()
+    chosen = options.parse_args(argv)
+    chosen.command = chosen.command or "run"
+    chosen.config = getattr(chosen, "config", [])
+    if chosen.command in OF_ONE_SITE and len(chosen.config) > 1:
+        options.error(f"{chosen.command}: expected one --config FILE, was {len(chosen.config)}")
+    return chosen
+
+
+def _parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         prog="hexi-agent",
         description="The agent beside the racks of one site. 站点机架旁的采集与执行代理",
