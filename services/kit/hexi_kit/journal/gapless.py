@@ -29,9 +29,11 @@ GETMANY_TIMEOUT_S = 1.0
 class _Thread(driver.AIOKafkaConsumerThread):
     """Faust's thread of a consumer, which answers soon when it left partitions out."""
 
+    app: Any
+
     async def on_start(self) -> None:
         await super().on_start()
-        ask_again_soon(self._consumer)
+        ask_again_soon(self._consumer, untaken=self.app.journals)
 
 
 class GaplessConsumer(driver.Consumer):
