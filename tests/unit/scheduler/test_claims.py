@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hexi_scheduler.domain.facts import (
     Condition,
     Reservation,
@@ -30,7 +31,7 @@ from hexi_scheduler.domain.place.site_offer import offer_of
 from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import Placement, PlacementState
 from hexi_scheduler.domain.use import Use
-from hexi_scheduler.domain.workload import Demand, Resources, Workload
+from hexi_scheduler.domain.workload import Constraints, Demand, Resources, Workload
 from hexi_scheduler.settings import fair_rules
 
 START_MS = 2_000_000 * SLOT_MS
@@ -60,7 +61,8 @@ class Here:
     def run(self, name: str, devices: int, at_min: int = 0, **how: Any) -> PlacementState:
         claim, lease_id = how.pop("claim", False), how.pop("lease_id", "")
         resources = Resources(1_000, 64, devices, how.pop("milli", 1_000))
-        demand = Demand(resources, how.pop("replicas", 1), lease_id=lease_id)
+        asked = how.pop("constraints", Constraints())
+        demand = Demand(resources, how.pop("replicas", 1), asked, lease_id=lease_id)
         workload = Workload(name, "t", demand, submitted_at_ms=START_MS, **how)
         self.tell(Place((PlaceItem(name, 1, workload, claim=claim),)), at_min)
         at_ms = START_MS + at_min * MINUTE_MS
@@ -98,6 +100,30 @@ def test_a_claim_names_the_servers_that_are_free_first() -> None:
     # Another one finds its start beside the servers that are kept.
     beside = shadow(here.site, demand, START_MS, here.site.kept)
     assert beside is not None and beside.start_ms == START_MS + 90 * MINUTE_MS
+
+
+@pytest.mark.parametrize("apart", ["rack", "feed"])
+def test_a_claim_of_a_spread_gang_waits_for_servers_that_are_apart(apart: str) -> None:
+    here = Here(0)
+    servers = [
+        Server(rack, "A100", "fleet", 64_000, 65_536, 2) for rack in ("r0", "r0", "r1", "r2")
+    ]
+    feeds = (("r0", "a"), ("r1", "a" if apart == "feed" else "b"), ("r2", "b"))
+    here.tell(ServerSet(2, tuple(servers), feeds=feeds))
+    for number, minutes in enumerate((20, 30, 60, 90)):
+        here.run(f"r{number}", 2, duration_s_max=minutes * 60)
+    apart_from = Constraints(**{f"replicas_per_{apart}_max": 1})
+
+    state = here.run("gang", 2, 5, replicas=2, claim=True, constraints=apart_from)
+
+    assert state is PlacementState.CLAIMED
+    claim = here.claim_of("gang")
+    second, start_min = (2, 60) if apart == "rack" else (3, 90)
+    assert [part.server for part in claim.allocations] == [0, second]
+    assert claim.expected_start_ms == START_MS + start_min * MINUTE_MS
+    for number in (0, second):
+        here.end(f"r{number}", 50 + number)
+    assert here.site.placements["gang"].state is PlacementState.PLACED
 
 
 def test_it_starts_as_soon_as_its_servers_have_the_room() -> None:

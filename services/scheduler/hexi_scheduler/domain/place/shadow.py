@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from heapq import heapify, heappop
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from hexi_scheduler.domain.place.leases import FOREVER_MS
 from hexi_scheduler.domain.place.pool import Pool
 from hexi_scheduler.domain.place.site import Site, held_for
 from hexi_scheduler.domain.placement import Placement, PlacementState
-from hexi_scheduler.domain.workload import Demand
+from hexi_scheduler.domain.workload import Constraints, Demand
 
 Kind = tuple[str, str]  # class, executor
 NOTHING: Mapping[str, int] = {}
@@ -77,6 +78,7 @@ class _Trial:
         self._free: dict[int, FreeServer] = {}
         self._held: dict[int, int] = {}
         self._ready: list[int] = []
+        self._spread = _Spread(site, demand.constraints)
 
     def earliest(self, at_ms: int, spare: int) -> Shadow | None:
         site, kind, demand = self._site, self._kind, self._demand
@@ -134,4 +136,24 @@ class _Trial:
         held = min(self._per_server_max, free.replicas(self._demand.resources))
         before = self._held.get(server, 0)
         self._held[server] = max(held, before)
-        self._ready += [server] * (held - before)
+        self._ready += [server] * self._spread.take(server, held - before)
+
+
+class _Spread:
+    """How many replicas racks and feeds still take; as they contain servers, who comes first is
+    all the same."""
+
+    def __init__(self, site: Site, asked: Constraints) -> None:
+        self._most = asked.replicas_per_rack_max, asked.replicas_per_feed_max
+        layout = site.keeping.layout() if any(self._most) else None
+        self._of = (layout.rack_of, layout.feed_of) if layout else ()
+        self._taken: Counter[tuple[int, int]] = Counter()
+
+    def take(self, server: int, replicas: int) -> int:
+        """Of so many replicas those that may go there."""
+        groups = [(level, int(of[server])) for level, of in enumerate(self._of)]
+        left = [self._most[g[0]] - self._taken[g] for g in groups if self._most[g[0]]]
+        taken = max(0, min([replicas, *left]))
+        for group in groups:
+            self._taken[group] += taken
+        return taken

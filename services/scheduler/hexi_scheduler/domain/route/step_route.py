@@ -104,7 +104,7 @@ def _next_turn(router: Router, route: Route, at_ms: int) -> Route:
 def _somewhere(router: Router, whole: Workload, at_ms: int, past: Past) -> Route | None:
     """A site with room, or with room to be made or kept for it; or a better hour."""
     _, tried, rescued, done_s = past
-    workload = rest_of(whole, done_s)
+    workload = rest_of(whole, done_s) if done_s else whole
     later = _later(router, workload, at_ms)
     if later is not None:
         return _waiting(whole, at_ms, past, reason=later.reason, deferral=later)
