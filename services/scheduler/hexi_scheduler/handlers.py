@@ -11,6 +11,7 @@ from hexi_kit import ids
 from hexi_kit.clock import Clock
 from hexi_kit.errors import FailedPrecondition, NotFound, ResourceExhausted
 from hexi_kit.kafka.record import Outgoing
+from hexi_kit.metrics import counter
 
 from hexi_scheduler.ports import Publisher, Workloads
 
@@ -91,6 +92,7 @@ async def submit(
     ]
     await desk.publisher.send_all(events)
     desk.workloads.note_submitted(workloads)
+    counter("scheduler.workloads_submitted").add(len(workloads))
     return [workload.workload_id for workload in workloads]
 
 

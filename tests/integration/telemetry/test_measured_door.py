@@ -72,6 +72,10 @@ async def test_silence_quota_and_figures(world) -> None:
     waits = "telemetry_ack_ms_milliseconds"
     assert figures[f"{waits}_bucket+Inf"] == figures[f"{waits}_count"] == 2 + 3 * BURST
     assert figures["process_cpu_seconds_total"] > 0
+    # The kit tells of every service: frames and a gap went out, a site and its servers came in.
+    assert figures["kafka_records_produced_total"] > 2 + 3 * BURST
+    assert figures["kafka_records_consumed_total"] >= 2
+    assert figures["db_transactions_total"] > 0
 
 
 async def told_to_wait(session, frames: list) -> ResourceExhausted:

@@ -13,6 +13,7 @@ from hexi_contracts.topic import Topic
 
 from hexi_kit.kafka.ports import Publisher
 from hexi_kit.kafka.record import Outgoing
+from hexi_kit.metrics import gauge
 from hexi_kit.testing import faults
 
 ROWS_MAX = 500
@@ -77,6 +78,7 @@ class OutboxRelay:
     async def relay_once(self, connection: Any) -> int:
         """Publish the oldest rows; how many."""
         rows = await connection.fetch(NEXT_ROWS, ROWS_MAX)
+        gauge("db.outbox_waiting").set(len(rows))
         if rows:
             await self._producer.send_all([self._event(row) for row in rows])
             faults.point("outbox.after_publish")

@@ -12,6 +12,7 @@ from hexi_kit.db.inbox import ADVANCE, NEXT_OFFSET
 from hexi_kit.db.outbox import INSERT, NOTIFY
 from hexi_kit.kafka.codec import encode
 from hexi_kit.kafka.record import Outgoing, Record
+from hexi_kit.metrics import counter
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
@@ -49,6 +50,7 @@ class UnitOfWork:
                 await self._transaction.rollback()
                 raise
             await self._transaction.commit()
+            counter("db.transactions").add(1)
         finally:
             await self._pool.release(self.connection)
 

@@ -29,6 +29,7 @@ from hexi_kit.identity import Identity
 from hexi_kit.journal.batch import Batch, Entry, build_batches
 from hexi_kit.journal.broker import Answer, BrokerLink, is_transient
 from hexi_kit.journal.ownership import FENCE_PREFIX, Claim, Fenced, JournalBroken
+from hexi_kit.metrics import counter, histogram
 
 # A broker that was killed takes half a minute to come back on a loaded machine.
 GIVE_UP_AFTER_S = 60.0
@@ -96,12 +97,17 @@ class JournalAppender:
 
     async def append_many(self, entries: Mapping[int, Sequence[Entry]]) -> dict[int, int]:
         """Write to several partitions at once; the offset of the first entry of each."""
+        began_s, whose = self._clock.real_monotonic_s(), {"journal": self._journal.name}
         async with AsyncExitStack() as locks:
             for partition in sorted(entries):
                 if partition not in self._owned:
                     raise Fenced(self._journal.name, partition, -1)
                 await locks.enter_async_context(self._owned[partition].lock)
-            return await self._append_locked(entries)
+            offsets = await self._append_locked(entries)
+        elapsed_ms = (self._clock.real_monotonic_s() - began_s) * 1_000
+        histogram("journal.append_ms").record(elapsed_ms, whose)
+        counter("journal.records_appended").add(sum(map(len, entries.values())), whose)
+        return offsets
 
     async def _append_locked(self, entries: Mapping[int, Sequence[Entry]]) -> dict[int, int]:
         waiting: dict[int, list[Batch]] = {}
@@ -136,6 +142,7 @@ class JournalAppender:
                 await self._back_off(give_up_s, sorted(waiting))
         # Told last: what the other partitions wrote is settled by now.
         if fenced:
+            counter("journal.fenced").add(len(fenced), {"journal": self._journal.name})
             raise fenced[0]
         return offsets
 

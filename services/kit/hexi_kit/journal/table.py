@@ -13,6 +13,7 @@ from hexi_kit.journal.appender import JournalAppender
 from hexi_kit.journal.batch import Entry
 from hexi_kit.journal.reader import Stretch, read_journal
 from hexi_kit.logs import get_logger
+from hexi_kit.metrics import counter
 
 Items = Mapping[bytes, bytes]
 """Latest values by key, in the order in which they were last written."""
@@ -96,6 +97,7 @@ class Journal:
             self._next[partition] = claim.offset + 1
         for partition in sorted(behind):
             await self._tell(partition)
+        counter("journal.recovered_records").add(entries, {"journal": self.topic.name})
         get_logger().info(
             "journal.recovered",
             journal=self.topic.name,

@@ -32,6 +32,7 @@ from hexi_kit.kafka.ports import Handler, Marks, Partition, Publisher, RecordSou
 from hexi_kit.kafka.record import Record
 from hexi_kit.kafka.source import GroupOptions, KafkaSource
 from hexi_kit.logs import get_logger
+from hexi_kit.metrics import counter, histogram
 
 BACKOFF_MAX_MS = 30_000
 BACKOFF_DOUBLINGS_MAX = 4
@@ -199,11 +200,18 @@ class ConsumerGroup:
         records = [r for records in batch.values() for r in records if not is_fence(r.key)]
         try:
             if records:
-                await self._handler(records)
+                await self._do(records)
         except (Busy, Poison):
             return False
         self._done |= {p: records[-1].offset + 1 for p, records in batch.items()}
         return True
+
+    async def _do(self, records: list[Record]) -> None:
+        began_s, whose = self._clock.real_monotonic_s(), {"group": self._options.group}
+        await self._handler(records)
+        elapsed_ms = (self._clock.real_monotonic_s() - began_s) * 1_000
+        histogram("kafka.handle_ms").record(elapsed_ms, whose)
+        counter("kafka.records_consumed").add(len(records), whose)
 
     async def _handle(self, partition: Partition, records: list[Record], attempts: int) -> None:
         next_offset = records[-1].offset + 1
@@ -211,7 +219,7 @@ class ConsumerGroup:
         records = [record for record in records if not is_fence(record.key)]
         while records:
             try:
-                await self._handler(records)
+                await self._do(records)
             except Busy as busy:
                 self._hold(partition, records, attempts, busy)
                 return
@@ -234,6 +242,7 @@ class ConsumerGroup:
             self._source.pause(partition)
         self._held[partition] = _Held(records, attempts + 1, due_s)
         self._done[partition] = records[0].offset
+        counter("kafka.batches_held").add(1, {"group": self._options.group})
         get_logger().info(
             "partition.held", topic=partition.topic, partition=partition.number, reason=busy.reason
         )

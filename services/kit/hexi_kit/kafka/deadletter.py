@@ -13,6 +13,7 @@ from hexi_kit.errors import HexiError
 from hexi_kit.kafka.ports import Partition, Publisher, RawRecord
 from hexi_kit.kafka.record import Record
 from hexi_kit.logs import get_logger
+from hexi_kit.metrics import counter
 
 REASON = "dlq-reason"
 SOURCE_TOPIC = "dlq-source-topic"
@@ -73,6 +74,7 @@ class DeadLetters:
         # A record without key and value cannot be sent; an empty key keeps its headers.
         key = b"" if record.key is None and record.value is None else record.key
         await self._publisher.send_raw(RawRecord(target, key, record.value, headers))
+        counter("kafka.records_poisoned").add(1, {"topic": record.topic})
 
     def _spend(self, partition: Partition) -> None:
         now_s = self._clock.real_monotonic_s()

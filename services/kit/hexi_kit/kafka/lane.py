@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from hexi_kit.kafka.ports import Partition
+from hexi_kit.metrics import counter
 from hexi_kit.together import Together
 
 Raw = tuple[bytes | None, bytes | None, list[tuple[str, Any]]]
@@ -40,6 +41,7 @@ class Lane:
             for batch in self._batches(chain.from_iterable(handed_in))
         ]
         await asyncio.gather(*acknowledged)
+        counter("kafka.records_produced").add(sum(map(len, handed_in)), {"topic": topic})
 
     def _batches(self, records: Iterable[Raw]) -> Iterator[BatchBuilder]:
         batch = self._producer.create_batch()
