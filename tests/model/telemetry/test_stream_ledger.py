@@ -12,6 +12,7 @@ from hexi_telemetry.domain.arrival import Arrival, Peer
 from hexi_telemetry.domain.check import Bounds, Site
 from hexi_telemetry.domain.decide import Circumstances, decide
 from hexi_telemetry.domain.frame import Frame, Metric, Reason, Refusal
+from hexi_telemetry.domain.silence import Beat
 from hexi_telemetry.domain.stream import Ahead, Stream, StreamKey
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -92,7 +93,9 @@ class Ledger(RuleBasedStateMachine):
     def restart(self) -> None:
         """The next process knows the row and what the log has beyond it."""
         row = self.stored
-        ahead = {n: Ahead(d, NOW_MS) for n, d in self.log if n > row.decided_through}
+        ahead = {
+            n: Ahead(d, Beat(0, NOW_MS, 10_000)) for n, d in self.log if n > row.decided_through
+        }
         self.stream = Stream(
             KEY, row.decided_through, row.head, row.accepted, row.refused, row.missing, 0, ahead
         )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from hexi_telemetry.domain.frame import Frame, Metric, Reason, Refusal
+from hexi_telemetry.domain.silence import Beat
 from hexi_telemetry.domain.stream import Ahead, Cause, Gap, Stream, StreamKey
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,8 +84,8 @@ def test_a_late_beat_is_no_silence_and_a_restart_remembers_the_stream() -> None:
         Gap(8, 7, Cause.SILENT, START_MS, START_MS + 2 * PERIOD_MS)
     ]
     # What a crash left on the log was measured too.
-    stream.ahead = {8: Ahead(b"d8", START_MS + 2 * PERIOD_MS)}
-    stream.fold_ahead()
+    stream.ahead = {8: Ahead(b"d8", Beat(0, START_MS + 2 * PERIOD_MS, PERIOD_MS))}
+    assert stream.fold_ahead() == [Gap(8, 7, Cause.SILENT, START_MS, START_MS + PERIOD_MS)]
     assert stream.copy().settle(frame(9, 3), None) == []
     assert stream.settle(frame(9, 4), None) == [
         Gap(9, 8, Cause.SILENT, START_MS + 2 * PERIOD_MS, START_MS + 3 * PERIOD_MS)

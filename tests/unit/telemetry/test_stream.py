@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from hexi_telemetry.domain.frame import Frame, Metric, Reason, Refusal
+from hexi_telemetry.domain.silence import Beat
 from hexi_telemetry.domain.stream import Ahead, Cause, Gap, Place, Stream, StreamKey
 
 KEY = StreamKey("lanzhou", "1", 7)
@@ -86,9 +87,9 @@ def test_a_frame_behind_its_own_gap_is_late() -> None:
 
 
 def test_frames_the_log_has_are_taken_over_and_not_logged_again() -> None:
-    stream = Stream(KEY, ahead={n: Ahead(f"d{n}".encode(), n) for n in (1, 2, 4)})
+    stream = Stream(KEY, ahead={n: Ahead(f"d{n}".encode(), Beat(0, n, 1)) for n in (1, 2, 4)})
 
-    assert stream.fold_ahead() == 2
+    assert stream.fold_ahead() == [] and stream.decided_through == 2
     assert stream.locate(4, b"d4", 3) is Place.ON_LOG
     assert stream.locate(4, b"forged", 3) is Place.REPLAYED
     assert stream.settle(frame(5), None) == [Gap(3, 3, Cause.AGENT_LOST)]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from hexi_telemetry.domain.frame import Frame, Reason, Refusal
 from hexi_telemetry.domain.keys import KeyRing
-from hexi_telemetry.domain.silence import Heard, Silence
+from hexi_telemetry.domain.silence import Beat, Heard, Silence
 
 RECENT_MAX = 1_024
 NUMBER_MAX = 2**63 - 1
@@ -52,10 +52,10 @@ class Place(Enum):
 
 
 class Ahead(NamedTuple):
-    """A frame the log has and the ledger has not: its digest, and when it measured."""
+    """A frame the log has and the ledger has not."""
 
     digest: bytes
-    at_ms: int
+    beat: Beat
 
 
 class StreamKey(NamedTuple):
@@ -130,10 +130,8 @@ class Stream:
         before = Heard(self.last_observed_at_ms, self.decided_through)
         gaps = self._skip_to(frame.sequence)
         if refusal is None:
-            self.accepted += 1
-            if (span := self.silence.hear(frame, before)) is not None:
-                gaps.append(Gap(frame.sequence, frame.sequence - 1, Cause.SILENT, *span))
-            self.last_observed_at_ms = max(self.last_observed_at_ms, frame.observed_at_ms)
+            beat = Beat(frame.first_server, frame.observed_at_ms, frame.period_ms)
+            gaps += self._accept(frame.sequence, beat, before)
         else:
             self.refused += 1
             self.silence.hole = frame.sequence
@@ -143,19 +141,25 @@ class Stream:
         self._advance(frame.sequence, frame.digest)
         return gaps
 
-    def fold_ahead(self) -> int:
-        """Take over what the log has right behind the ledger; how many."""
-        before = self.decided_through
+    def fold_ahead(self) -> list[Gap]:
+        """Take over what the log has right behind the ledger; the silences before it."""
+        gaps: list[Gap] = []
         while (known := self.ahead.pop(self.decided_through + 1, None)) is not None:
-            self.accepted += 1
-            self.last_observed_at_ms = max(self.last_observed_at_ms, known.at_ms)
+            before = Heard(self.last_observed_at_ms, self.decided_through)
+            gaps += self._accept(self.decided_through + 1, known.beat, before)
             self._advance(self.decided_through + 1, known.digest)
-        return self.decided_through - before
+        return gaps
 
     def dispute(self, sequence: int) -> None:
         """Remember a number whose sender proved nothing: if it stays away, it was refused."""
         if sequence > self.decided_through and len(self.disputed) < RECENT_MAX:
             self.disputed.add(sequence)
+
+    def _accept(self, sequence: int, beat: Beat, before: Heard) -> list[Gap]:
+        self.accepted += 1
+        self.last_observed_at_ms = max(self.last_observed_at_ms, beat.at_ms)
+        span = self.silence.hear(beat, sequence, before)
+        return [] if span is None else [Gap(sequence, sequence - 1, Cause.SILENT, *span)]
 
     def _skip_to(self, sequence: int) -> list[Gap]:
         first, end = self.decided_through + 1, sequence

@@ -8,6 +8,7 @@ from hexi_telemetry.domain.energy.minutes import MINUTE_MS
 from hexi_telemetry.domain.energy.points import point_of
 from hexi_telemetry.domain.energy.sensors import SiteSensors
 from hexi_telemetry.domain.frame import Frame
+from hexi_telemetry.domain.silence import Beat
 from hexi_telemetry.domain.stream import Ahead, StreamKey
 from hexi_telemetry.ports.streams import Sites
 from hexi_telemetry.ports.windows import LogBatch
@@ -24,8 +25,8 @@ class Gatherer:
         batch = LogBatch()
         for frame in frames:
             key = StreamKey(frame.site_id, frame.agent_id, frame.epoch)
-            ahead = Ahead(frame.digest, frame.observed_at_ms)
-            batch.logged.append((key, frame.sequence, ahead))
+            beat = Beat(frame.first_server, frame.observed_at_ms, frame.period_ms)
+            batch.logged.append((key, frame.sequence, Ahead(frame.digest, beat)))
             site = self._sites.find(frame.site_id)
             # Servers nobody has heard of count as covered: coverage needs the whole.
             servers = site.servers_of.get(frame.revision, 0) if site is not None else 0

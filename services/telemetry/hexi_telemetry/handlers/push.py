@@ -76,9 +76,10 @@ class PushFrames:
             if stream is None or stream.key.epoch < key.epoch:
                 stream = await self._begin(key, stream)
             # What the log has and the ledger has not: accepted just before a crash.
-            was = stream.decided_through
-            if stream.fold_ahead():
-                await self._store.commit(Decided(stream, was), self._clock.now_ms())
+            taken_over = Decided(stream, stream.decided_through)
+            taken_over.gaps += ((stream.key, gap) for gap in stream.fold_ahead())
+            if _changed(taken_over):
+                await self._store.commit(taken_over, self._clock.now_ms())
             held.stream = stream
             return Opened(stream.decided_through + 1, site.newest_revision, stream.keys)
 
@@ -144,9 +145,9 @@ class PushFrames:
         """The first epoch of an agent, or the end of one it has lost."""
         begun = Decided(Stream(key), 0)
         if before is not None:
-            before.fold_ahead()
-            gap = Gap(before.decided_through + 1, 0, Cause.EPOCH_CHANGED)
-            begun.gaps.append((before.key, gap))
+            gaps = before.fold_ahead()
+            gaps.append(Gap(before.decided_through + 1, 0, Cause.EPOCH_CHANGED))
+            begun.gaps += ((before.key, gap) for gap in gaps)
         await self._store.commit(begun, self._clock.now_ms())
         return begun.stream
 

@@ -1,11 +1,11 @@
 -- name: newest_stream
 -- The stream of the highest epoch of one agent.
-SELECT epoch, decided_through, head, accepted, refused, missing, last_observed_at_ms
+SELECT epoch, decided_through, head, accepted, refused, missing, last_observed_at_ms, silence
 FROM stream WHERE site_id = $1 AND agent_id = $2 ORDER BY epoch DESC LIMIT 1
 
 -- name: ahead_of_stream
 -- What the log has beyond the ledger.
-SELECT sequence, digest, observed_at_ms FROM ahead
+SELECT sequence, digest, first_server, observed_at_ms, period_ms FROM ahead
 WHERE site_id = $1 AND agent_id = $2 AND epoch = $3 AND sequence > $4 ORDER BY sequence
 
 -- name: keys_of_stream
@@ -28,18 +28,19 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 -- What the log had ahead is taken over, which after a crash only is more than nothing.
 WITH new AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],
-                         $6::bytea[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+                         $6::bytea[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[],
+                         $11::bytea[])
         AS n (site_id, agent_id, epoch, decided_through, was_decided_through,
-              head, accepted, refused, missing, last_observed_at_ms)
+              head, accepted, refused, missing, last_observed_at_ms, silence)
 ), saved AS (
     INSERT INTO stream AS s (site_id, agent_id, epoch, decided_through, head,
-                             accepted, refused, missing, last_observed_at_ms)
+                             accepted, refused, missing, last_observed_at_ms, silence)
     SELECT site_id, agent_id, epoch, decided_through, head,
-           accepted, refused, missing, last_observed_at_ms FROM new
+           accepted, refused, missing, last_observed_at_ms, silence FROM new
     ON CONFLICT (site_id, agent_id, epoch) DO UPDATE
     SET decided_through = excluded.decided_through, head = excluded.head,
         accepted = excluded.accepted, refused = excluded.refused, missing = excluded.missing,
-        last_observed_at_ms = excluded.last_observed_at_ms
+        last_observed_at_ms = excluded.last_observed_at_ms, silence = excluded.silence
     WHERE s.decided_through = (
         SELECT n.was_decided_through FROM new AS n
         WHERE (n.site_id, n.agent_id, n.epoch) = (s.site_id, s.agent_id, s.epoch))
@@ -65,10 +66,11 @@ ORDER BY g.place
 
 -- name: add_ahead
 -- Frames of the log that no stream counts yet; most are decided before the log is read.
-INSERT INTO ahead (site_id, agent_id, epoch, sequence, digest, observed_at_ms)
-SELECT f.site_id, f.agent_id, f.epoch, f.sequence, f.digest, f.observed_at_ms
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[])
-    AS f (site_id, agent_id, epoch, sequence, digest, observed_at_ms)
+INSERT INTO ahead (site_id, agent_id, epoch, sequence, digest, first_server, observed_at_ms, period_ms)
+SELECT f.site_id, f.agent_id, f.epoch, f.sequence, f.digest, f.first_server, f.observed_at_ms, f.period_ms
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[], $7::bigint[],
+            $8::bigint[])
+    AS f (site_id, agent_id, epoch, sequence, digest, first_server, observed_at_ms, period_ms)
 LEFT JOIN stream AS s USING (site_id, agent_id, epoch)
 WHERE f.sequence > coalesce(s.decided_through, 0)
 ON CONFLICT DO NOTHING

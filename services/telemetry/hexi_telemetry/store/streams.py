@@ -15,6 +15,7 @@ from hexi_kit.tracing import current_traceparent
 
 from hexi_telemetry.domain.arrival import Decided
 from hexi_telemetry.domain.keys import KeyRing, StatedKey
+from hexi_telemetry.domain.silence import Beat, unpacked
 from hexi_telemetry.domain.stream import Ahead, Gap, Stream, StreamKey
 from hexi_telemetry.wire.events import gap_event, suspicion_event
 from hexi_telemetry.wire.keys import key_event
@@ -54,8 +55,9 @@ class PostgresStreams:
             row["refused"],
             row["missing"],
             row["last_observed_at_ms"],
-            {one["sequence"]: Ahead(one["digest"], one["observed_at_ms"]) for one in ahead},
+            {sequence: Ahead(digest, Beat(*beat)) for sequence, digest, *beat in ahead},
             keys=KeyRing(tuple(StatedKey(*one) for one in keys)),
+            silence=unpacked(row["silence"]),
         )
 
     async def commit(self, decided: Decided, now_ms: int) -> None:
@@ -93,7 +95,7 @@ def _row(decided: Decided) -> tuple[Any, ...]:
     stream = decided.stream
     counts = (stream.accepted, stream.refused, stream.missing, stream.last_observed_at_ms)
     through = (stream.decided_through, decided.was_decided_through)
-    return (*stream.key, *through, stream.head, *counts)
+    return (*stream.key, *through, stream.head, *counts, stream.silence.packed())
 
 
 def _gap(key: StreamKey, gap: Gap, now_ms: int) -> tuple[Any, ...]:

@@ -55,7 +55,7 @@ class PostgresWork:
             await self._execute(SQL.move_watermarks, *_columns(sorted(batch.watermarks.items())))
             await self._execute(SQL.add_cells, *_columns(rows), CELL_BYTES_MAX)
         if batch.logged:
-            logged = [(*key, number, *ahead) for key, number, ahead in batch.logged]
+            logged = [(*key, number, digest, *beat) for key, number, (digest, beat) in batch.logged]
             await self._execute(SQL.add_ahead, *_columns(logged))
 
     async def hold(self, sites: Sequence[str] | None) -> dict[str, int]:
