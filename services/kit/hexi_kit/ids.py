@@ -2,22 +2,27 @@
 
 import random
 import secrets
-from base64 import b32encode
 from hashlib import blake2b
 
 _DIGEST_BYTES = 16
+# Base 32, two letters at a time: thirteen pairs hold the 128 bits and two more, which are zero.
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+_SHIFTS = range(120, -1, -10)
 
 
 def derive(*parts: str | int) -> str:
     """Name the thing these parts identify: the same parts, the same 26 characters, for ever."""
-    digest = blake2b(digest_size=_DIGEST_BYTES)
+    named = b""
     for part in parts:
         # The type stands before the length, so that 1 and "1" differ and "ab","c" ≠ "a","bc".
-        kind, text = ("i", str(part)) if isinstance(part, int) else ("s", part)
-        data = text.encode()
-        digest.update(f"{kind}{len(data)}:".encode())
-        digest.update(data)
-    return _text(digest.digest())
+        if isinstance(part, int):
+            data = str(part).encode()
+            named += b"i%d:%b" % (len(data), data)
+        else:
+            data = part.encode()
+            named += b"s%d:%b" % (len(data), data)
+    return _text(blake2b(named, digest_size=_DIGEST_BYTES).digest())
 
 
 def random_id() -> str:
@@ -36,4 +41,5 @@ def seeded(seed: int) -> random.Random:
 
 
 def _text(digest: bytes) -> str:
-    return b32encode(digest).decode().rstrip("=").lower()
+    bits = int.from_bytes(digest, "big") << 2
+    return "".join([_PAIRS[bits >> shift & 0x3FF] for shift in _SHIFTS])
