@@ -20,7 +20,7 @@ from hexi_scheduler.store.fleet import FleetView
 from hexi_scheduler.store.orders import OrderBoard
 from hexi_scheduler.store.sites import SiteStateView
 from hexi_scheduler.store.view import WorkloadView
-from hexi_scheduler.stream.tail import TAILED, JournalTail
+from hexi_scheduler.stream.tail import REST_S, TAILED, JournalTail
 from hexi_scheduler.wire.template import fill
 
 
@@ -35,6 +35,7 @@ def hang(process: Process, settings: SchedulerSettings) -> None:
         process.identity,
         TAILED,
         JournalTail(view, orders, sites.set, fleet.apply).apply,
+        REST_S,
     )
     servicer = SchedulerServicer(
         Desk(producer, view, process.clock, partial(fill, templates())),

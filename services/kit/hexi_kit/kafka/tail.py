@@ -24,15 +24,21 @@ class LogTail:
     """Hands every record of `topics`, batch by batch, to `apply(topic, records)`.
 
     It belongs to no group and commits nothing: each start reads from the beginning. `caught_up`
-    is set once everything that stood in the topics at the start has been applied.
+    is set once everything that stood in the topics at the start has been applied. From then on it
+    rests `rest_s` behind each batch: many small fetches cost the broker more than their records.
     """
 
     def __init__(
-        self, bootstrap: str, identity: Identity | None, topics: Sequence[Topic], apply: Apply
+        self,
+        bootstrap: str,
+        identity: Identity | None,
+        topics: Sequence[Topic],
+        apply: Apply,
+        rest_s: float = 0.0,
     ) -> None:
         self._options: dict[str, Any] = client_options(bootstrap, identity)
         self._topics = topics
-        self._apply = apply
+        self._apply, self._rest_s = apply, rest_s
         self.caught_up = asyncio.Event()
 
     async def run(self) -> None:
@@ -65,6 +71,8 @@ class LogTail:
         for tp, records in batches.items():
             self._apply(tp.topic, records)
         if self.caught_up.is_set():
+            if batches and self._rest_s:
+                await asyncio.sleep(self._rest_s)
             return
         # Positions, not records: compaction can take the last record of a partition away.
         for tp in [tp for tp, end in left.items() if await consumer.position(tp) >= end]:

@@ -11,6 +11,8 @@ from hexi_contracts import topics
 
 from hexi_scheduler.ports import PlacementChanges, WorkloadJournal
 
+# The view may be so late: its reader would take a tenth of the broker's time otherwise.
+REST_S = 0.02
 TAILED = (topics.SCHEDULER_ROUTE, topics.SCHEDULER_PLACEMENT, topics.SCHEDULER_SITE_STATE)
 
 
