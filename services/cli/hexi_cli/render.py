@@ -22,6 +22,8 @@ from hexi_cli.words import title
 
 REFUSED, USAGE, UNREACHABLE = 1, 2, 3
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+# Only a terminal has an edge: who reads a pipe or a file gets whole lines.
+UNBOUNDED = 100_000
 Cell = str | int
 
 
@@ -63,6 +65,8 @@ class Printer:
         self.as_json = as_json
         self.lang = lang
         self.console = Console()
+        if not self.console.is_terminal:
+            self.console.width = UNBOUNDED
 
     def json(self, value: object) -> None:
         typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

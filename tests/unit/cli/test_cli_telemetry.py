@@ -109,7 +109,8 @@ class Hexi:
 
     async def type(self, *words: str, lang: str = "en", code: int = 0) -> str:
         before = ["--as", "operator-1", "--state-dir", str(self.state_dir), "--lang", lang]
-        runner = CliRunner(env={"COLUMNS": "200"})
+        # Narrower than any table: nothing is cut off where nobody has a screen.
+        runner = CliRunner(env={"COLUMNS": "40"})
         result = await asyncio.to_thread(runner.invoke, app, [*before, *words])
         assert result.exit_code == code, result.output
         return result.output
