@@ -1,4 +1,4 @@
-"""Goal: nothing is cut off where there is no screen. Method: a wide table into a pipe and a screen."""
+"""Goal: nothing is cut off where there is no screen. Method: wide tables into a pipe and to one."""
 
 from __future__ import annotations
 
