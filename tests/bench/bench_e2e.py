@@ -134,8 +134,7 @@ async def run() -> None:
     async with running(SERVICES) as province:
         await province.admit(SERVERS)
         placements = Placements()
-        tail = province.tail([topics.SCHEDULER_PLACEMENT], placements.apply)
-        await tail.caught_up.wait()
+        await province.follow([topics.SCHEDULER_PLACEMENT], placements.apply)
         load = Load("e2e", batch)
         await steady(province, placements, load)
         await saturated(province, placements, load)

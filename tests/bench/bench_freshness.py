@@ -71,8 +71,7 @@ async def turn(streams: list[Push], visible: Visible, hot: int) -> list[float]:
 async def run() -> None:
     visible = Visible()
     async with pushing([SERVERS] * SITES, services=("telemetry", "scheduler-worker")) as world:
-        tail = world.province.tail([topics.SCHEDULER_PLACEMENT], visible.hear)
-        await tail.caught_up.wait()
+        await world.province.follow([topics.SCHEDULER_PLACEMENT], visible.hear)
         streams = [await world.push(site) for site in world.sites]
         await tick(streams)
         await turn(streams, visible, TURNING)  # by now PLACE knows all sites

@@ -24,7 +24,7 @@ from tests.bench.request_log import Ready, Specs, laid_ready, send
 SEED = 42
 SERVERS = 60_000
 # Workloads a second, in one request, for so long, of which the first part does not count.
-STEADY = ((1_000, 20, 30.0, 10.0), (5_000, 100, 60.0, 20.0))
+STEADY = ((1_000, 20, 20.0, 8.0), (5_000, 100, 60.0, 20.0))
 API_RATE, API_SIZE, API_S, API_WARM_S = 5_000, 100, 30.0, 10.0
 SATURATED_S, SATURATED_MAX, SATURATED_SIZE = 40.0, 400_000, 500
 # Sent and not yet placed: enough to keep everybody busy, not a queue of minutes.
@@ -139,8 +139,7 @@ class Sender:
 
 async def measure(province: Province) -> None:
     placements = Placements()
-    tail = province.tail([topics.SCHEDULER_PLACEMENT], placements.apply)
-    await tail.caught_up.wait()
+    await province.follow([topics.SCHEDULER_PLACEMENT], placements.apply)
     identity = province.cast.of("supervisor")
     producer = EventProducer(province.hexi.kafka, identity, "bench", clock)
     await producer.start()

@@ -195,8 +195,7 @@ async def run() -> None:
         await answer(province)
         written_s = clock.real_monotonic_s() - written_s
         placements = Placements()
-        tail = province.tail([topics.SCHEDULER_PLACEMENT], placements.apply)
-        await tail.caught_up.wait()
+        await province.follow([topics.SCHEDULER_PLACEMENT], placements.apply)
         await province.hexi.start_one("scheduler-worker")
         started_s = await next_placement_s(province, placements, "first")
         province.hexi.kill("scheduler-worker")

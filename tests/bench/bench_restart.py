@@ -43,8 +43,7 @@ async def run() -> None:
     async with running(SERVICES) as province:
         await province.admit(SERVERS)
         placements = Placements()
-        tail = province.tail([topics.SCHEDULER_PLACEMENT], placements.apply)
-        await tail.caught_up.wait()
+        await province.follow([topics.SCHEDULER_PLACEMENT], placements.apply)
         for number in range(LIVE // BATCH):
             await placed(placements, number * BATCH - OUTSTANDING_MAX)
             await submit(province, BATCH, f"live-{number}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,12 +30,10 @@ class Province:
     stack: AsyncExitStack
     cast: identities.Cast
 
-    def tail(self, topics: Sequence, apply: Apply) -> LogTail:
-        """Follow topics as the supervisor, who may read all; ends with the province."""
+    async def follow(self, topics: Sequence, apply: Apply) -> None:
+        """Read topics as the supervisor, who may read all, until the province ends; caught up."""
         tail = LogTail(self.hexi.kafka, self.cast.of("supervisor"), topics, apply)
-        task = asyncio.create_task(tail.run())
-        self.stack.callback(task.cancel)
-        return tail
+        await self.stack.enter_async_context(tail.followed())
 
     async def admit(self, servers: int) -> None:
         """Register, publish and admit the six sites; return when ROUTE can see them all."""

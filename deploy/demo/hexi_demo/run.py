@@ -65,10 +65,8 @@ async def run(
         hexi = await stack.enter_async_context(LocalHexi(local))
         cast = identities.issue(state_dir / "pki")
         doors = Doors(hexi.addresses, cast, stack)
-        tail = asyncio.create_task(
-            LogTail(hexi.kafka, cast.of("supervisor"), WATCHED, watch.apply).run()
-        )
-        stack.callback(tail.cancel)
+        tail = LogTail(hexi.kafka, cast.of("supervisor"), WATCHED, watch.apply)
+        await stack.enter_async_context(tail.followed())
         exporter = Exporter(clock_from(local.clock))
         await exporter.serve(stack)
         agents = Agents(hexi, state_dir, _fleet(options), exporter)

@@ -61,6 +61,8 @@ class World:
         self.kafka.identity("scheduler")
         await self.producer.start()
         self._task = asyncio.create_task(self._tail.run())
+        # What ends reading ends who waits for what is read.
+        self._task.add_done_callback(lambda _: self._grown.set())
         await self._tail.caught_up.wait()
         return self
 
@@ -244,6 +246,8 @@ class World:
         """Wait, as the logs grow, until they say so."""
         async with asyncio.timeout(PATIENCE_S):
             while not what():
+                if self._task.done():
+                    self._task.result()
                 self._grown.clear()
                 await self._grown.wait()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -40,6 +41,34 @@ class LogTail:
         self._topics = topics
         self._apply, self._rest_s = apply, rest_s
         self.caught_up = asyncio.Event()
+
+    @asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """Reads beside the body, which begins once all is caught up; what ends reading ends both.
+
+        For owners without a Lifecycle: a task on its own would end in silence.
+        """
+        owner = asyncio.current_task()
+        assert owner is not None
+        reading = asyncio.create_task(self.run(), name="log tail")
+
+        def tell(_: asyncio.Task[None]) -> None:
+            owner.cancel()
+
+        reading.add_done_callback(tell)
+        try:
+            await self.caught_up.wait()
+            yield
+        except asyncio.CancelledError:
+            if not reading.done():
+                raise
+            owner.uncancel()
+        finally:
+            reading.remove_done_callback(tell)
+            reading.cancel()
+            await asyncio.wait([reading])
+        if not reading.cancelled():
+            reading.result()
 
     async def run(self) -> None:
         consumer: AIOKafkaConsumer = AIOKafkaConsumer(

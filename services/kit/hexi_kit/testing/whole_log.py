@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from hexi_contracts.topic import Topic
@@ -20,8 +19,5 @@ async def whole_log(bootstrap: str, identity: Identity | None, topic: Topic) -> 
         found.extend(shape.FromString(record.value) for record in records)
 
     tail = LogTail(bootstrap, identity, [topic], keep)
-    async with asyncio.TaskGroup() as group:
-        reading = group.create_task(tail.run())
-        await tail.caught_up.wait()
-        reading.cancel()
-    return found
+    async with tail.followed():
+        return found
