@@ -1,4 +1,4 @@
-"""The command line of the local run: up, down, status, logs, topics, identity, doors."""
+"""The command line of the local run: up, down, status, logs, topics, dlq, identity, doors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import signal
 import sys
 
+from hexi_kit.kafka import replay
 from hexi_kit.logs import configure
 
 from hexi_local import commands, join
@@ -35,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
                 return commands.status(options, arguments.json)
             case "logs":
                 return commands.logs(options, arguments.name, arguments.follow)
+            case "dlq":
+                return commands.letters(options, arguments)
             case "identity":
                 return join.identity(options, arguments.name, arguments.uri)
             case "doors":
@@ -81,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("name")
     logs.add_argument("-f", "--follow", action="store_true")
     verbs.add_parser("topics", help="make missing topics, compare the others with the contracts")
+    verbs.add_parser("dlq", help="dead letters of the broker", parents=[replay.options()])
     identity = verbs.add_parser("identity", help="a certificate, and its fingerprint")
     identity.add_argument("name", help="its folder, for example agent-dunhuang")
     identity.add_argument("uri", help="for example spiffe://hexi/site/dunhuang/agent/1")

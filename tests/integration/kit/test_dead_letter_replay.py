@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,7 +16,7 @@ from hexi_kit.kafka.connection import client_options
 from hexi_kit.kafka.deadletter import DeadLetterBudget, DeadLetters
 from hexi_kit.kafka.producer import EventProducer
 from hexi_kit.kafka.record import Record
-from hexi_kit.kafka.replay import replay, waiting
+from hexi_kit.kafka.replay import options, replay, run, waiting
 from hexi_kit.testing.log_suite import topic_named
 
 pytestmark = pytest.mark.integration
@@ -40,6 +42,19 @@ async def test_to_look_changes_nothing(kafka, topic: Topic) -> None:
         assert [letter.source_offset for letter in letters] == [4, 9]
     assert letters[0].summary()["reason"] == "expected a note"
     assert (await waiting(kafka.bootstrap, kafka.supervisor))[topic.dead_letter] == 2
+
+
+async def test_what_an_operator_types(
+    kafka, topic: Topic, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["--list"], ["--topic", topic.dead_letter]):
+        typed = options().parse_args([*words, "--json"])
+        assert await asyncio.to_thread(run, typed, kafka.bootstrap, kafka.supervisor) == 0
+
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {"topic": topic.dead_letter, "letters": 2} in rows
+    shown = [row["source"] for row in rows if row.get("policy") == "stop"]
+    assert shown == [f"{topic.name}[1]@4", f"{topic.name}[1]@9"]
 
 
 async def test_put_back_where_it_came_from(kafka, topic: Topic) -> None:

@@ -55,3 +55,16 @@ def test_the_doors_of_a_run(state: StateDir, capsys: pytest.CaptureFixture[str])
         "HEXI_CLOCK=system",
         "HEXI_TELEMETRY_ADDRESS=127.0.0.1:7",
     ]
+
+
+def test_dead_letters_of_nobody(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dlq", "--list"]) == 1
+    assert "expected a running broker" in capsys.readouterr().err
+
+    LocalAuthority(state.pki).issue("supervisor", "spiffe://hexi/service/supervisor", "supervisor")
+    write_json(state.run_file, {"kafka": "127.0.0.1:1"})
+    assert main(["dlq", "--list"]) == 1
+    assert "127.0.0.1:1" in capsys.readouterr().err
+
+    with pytest.raises(SystemExit):
+        main(["dlq"])

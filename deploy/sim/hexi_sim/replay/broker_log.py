@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from hexi_contracts.topic import Topic
+from hexi_kit.errors import InvalidArgument, Violation
 from hexi_kit.identity import Identity, LocalAuthority
 from hexi_kit.kafka.connection import client_options
 from hexi_kit.kafka.record import Record
@@ -26,10 +27,17 @@ FETCH_BYTES = 8 * 1024 * 1024
 class BrokerHistory:
     """Partitions from their beginning to where they end when they are asked for."""
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self._consumer = consumer
+    def __init__(self, consumer: AIOKafkaConsumer, topics: Collection[str]) -> None:
+        self._consumer, self._topics = consumer, topics
 
     async def records(self, topic: Topic, partition: int) -> list[Record]:
+        """
+        Raises:
+            InvalidArgument: this broker never heard of the topic; to wait for it would be forever.
+        """
+        if topic.name not in self._topics:
+            reason = f"expected {topic.name} on its broker, was not there: nothing was decided yet"
+            raise InvalidArgument([Violation("state_dir", reason)])
         consumer, tp = self._consumer, TopicPartition(topic.name, partition)
         consumer.assign([tp])
         await consumer.seek_to_beginning(tp)
@@ -53,7 +61,7 @@ async def open_broker(bootstrap: str, identity: Identity | None) -> AsyncIterato
     )
     await consumer.start()
     try:
-        yield BrokerHistory(consumer)
+        yield BrokerHistory(consumer, await consumer.topics())
     finally:
         await consumer.stop()
 

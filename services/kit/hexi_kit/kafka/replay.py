@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from hexi_kit.clock import SystemClock
-from hexi_kit.errors import FailedPrecondition
+from hexi_kit.errors import FailedPrecondition, HexiError
 from hexi_kit.identity import Identity
 from hexi_kit.kafka.connection import client_options
 from hexi_kit.kafka.deadletter import GROUP, REASON, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC
@@ -126,8 +127,8 @@ async def _consumer(bootstrap: str, identity: Identity | None) -> AsyncIterator[
     consumer = AIOKafkaConsumer(
         **client_options(bootstrap, identity), group_id=REPLAY_GROUP, enable_auto_commit=False
     )
-    await consumer.start()
     try:
+        await consumer.start()
         yield consumer
     finally:
         await consumer.stop()
@@ -148,29 +149,50 @@ def _letter(message: Any) -> DeadLetter:
     )
 
 
-def main(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m hexi_kit.kafka.replay", description=__doc__)
-    parser.add_argument("--list", action="store_true", help="count letters of all topics")
-    parser.add_argument("--topic", help="a dead letter topic")
-    parser.add_argument("--policy", choices=POLICIES, default="stop", help="stop only shows")
-    parser.add_argument("--identity", default="supervisor", help="whose certificate to show")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    arguments = parser.parse_args(argv)
-    if not arguments.list and not arguments.topic:
-        parser.error("expected --list or --topic")
-    settings = ServiceSettings()
-    identity = Identity.load(settings.pki, arguments.identity)
-    bootstrap = settings.kafka_bootstrap
-    if arguments.list:
-        counts = asyncio.run(waiting(bootstrap, identity))
-        rows: list[dict[str, object]] = [{"topic": t, "letters": n} for t, n in counts.items()]
-    else:
-        letters = asyncio.run(replay(bootstrap, identity, arguments.topic, arguments.policy))
-        rows = [{"policy": arguments.policy, **letter.summary()} for letter in letters]
+def options() -> argparse.ArgumentParser:
+    """What may be asked for: the parent of a command line."""
+    found = argparse.ArgumentParser(add_help=False)
+    which = found.add_mutually_exclusive_group(required=True)
+    which.add_argument("--list", action="store_true", help="count letters of all topics")
+    which.add_argument("--topic", help="a dead letter topic")
+    found.add_argument("--policy", choices=POLICIES, default="stop", help="stop only shows")
+    found.add_argument("--json", action="store_true", help="one JSON object a line")
+    return found
+
+
+def run(arguments: argparse.Namespace, bootstrap: str, identity: Identity | None) -> int:
+    """1 where the broker does not answer, or refuses."""
+    try:
+        rows = asyncio.run(_asked(arguments, bootstrap, identity))
+    except (KafkaError, HexiError) as error:
+        sys.stderr.write(f"{bootstrap}: {error}\n")
+        return 1
     for row in rows:
         line = json.dumps(row) if arguments.json else "  ".join(f"{k}={v}" for k, v in row.items())
         sys.stdout.write(line + "\n")
     return 0
+
+
+async def _asked(
+    arguments: argparse.Namespace, bootstrap: str, identity: Identity | None
+) -> list[dict[str, object]]:
+    if arguments.list:
+        counts = await waiting(bootstrap, identity)
+        return [{"topic": topic, "letters": letters} for topic, letters in counts.items()]
+    letters = await replay(bootstrap, identity, arguments.topic, arguments.policy)
+    return [{"policy": arguments.policy, **letter.summary()} for letter in letters]
+
+
+def main(argv: Sequence[str]) -> int:
+    """For a broker that HEXI_KAFKA_BOOTSTRAP names."""
+    parser = argparse.ArgumentParser(
+        prog="python -m hexi_kit.kafka.replay", description=__doc__, parents=[options()]
+    )
+    parser.add_argument("--identity", default="supervisor", help="whose certificate to show")
+    arguments = parser.parse_args(argv)
+    settings = ServiceSettings()
+    identity = Identity.load(settings.pki, arguments.identity)
+    return run(arguments, settings.kafka_bootstrap, identity)
 
 
 if __name__ == "__main__":
