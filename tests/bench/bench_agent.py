@@ -1,8 +1,9 @@
 """What an agent takes of a machine while it measures 1,000 servers every ten seconds: processor and
 memory of its process, by where the readings come from.
 
-fleet: simulated servers. page: one page of an exporter with 8 readings of each server. targets: an
-exporter on each server, 520 samples a page. MODES, SERVERS and DURATION_S change what is measured.
+fleet: simulated servers. page: one page of an exporter with 8 readings of each server. targets: a
+node_exporter on each server, all of its page. collect: the same, asked for the collectors that a
+rule reads. MODES, SERVERS and DURATION_S change what is measured.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from hexi_demo import setup
 from hexi_demo.province import SITES
 from hexi_kit.clock import SystemClock
 
+from tests.bench.exporter_pages import COLLECT, many_servers_page, server_page
 from tests.bench.figures import show
 from tests.bench.province import Province, running
 
 SERVERS = int(os.environ.get("SERVERS", "1000"))
 DURATION_S = int(os.environ.get("DURATION_S", "120"))
-MODES = os.environ.get("MODES", "fleet page targets").split()
+MODES = os.environ.get("MODES", "fleet page collect targets").split()
 SETTLE_S, PERIOD_MS = 25.0, 10_000
 SITE = SITES[0]
 CLOCK = SystemClock()
@@ -55,30 +57,11 @@ class Exporters:
 
     async def page(self, _: web.Request) -> web.Response:
         self.asked += 1
-        lines = [
-            f'site_{metric}{{server="n{number}"}} {(number + self.asked) % 97 / 100}'
-            for number in range(SERVERS)
-            for metric in METRICS
-        ]
-        return web.Response(text="\n".join(lines) + "\n")
+        return web.Response(body=many_servers_page(SERVERS, METRICS, self.asked))
 
-    async def target(self, _: web.Request) -> web.Response:
-        self.asked += 1
-        idle_s = CLOCK.real_monotonic_s()
-        modes = ("idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user")
-        lines = [
-            f'node_cpu_seconds_total{{cpu="{cpu}",mode="{mode}"}} {idle_s:.2f}'
-            for cpu in range(64)
-            for mode in modes
-        ]
-        lines += ["node_memory_MemAvailable_bytes 5e+11", "node_memory_MemTotal_bytes 1e+12"]
-        lines += ["node_ipmi_power_watts 700", f"node_load1 {self.asked}"]
-        for direction in ("receive", "transmit"):
-            name = f"node_network_{direction}_bytes_total"
-            lines += [
-                f'{name}{{device="{device}"}} {idle_s * 1e6:.0f}' for device in ("eth0", "lo")
-            ]
-        return web.Response(text="\n".join(lines) + "\n")
+    async def target(self, request: web.Request) -> web.Response:
+        number, collect = int(request.match_info["number"]), request.query.getall("collect[]", [])
+        return web.Response(body=server_page(number, CLOCK.real_monotonic_s(), collect))
 
 
 @asynccontextmanager
@@ -86,7 +69,7 @@ async def exporters() -> AsyncIterator[str]:
     """Where they listen."""
     told, app = Exporters(), web.Application()
     app.router.add_get("/page", told.page)
-    app.router.add_get("/targets/{server}", told.target)
+    app.router.add_get(r"/targets/{number:\d+}", told.target)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2_048)
@@ -117,8 +100,10 @@ def config(mode: str, home: Path, url: str) -> dict[str, object]:
         source |= {"server_label": "server", "targets": [f"{url}/page"]}
     else:
         source["targets"] = [
-            {"url": f"{url}/targets/n{n}", "server": f"n{n}"} for n in range(SERVERS)
+            {"url": f"{url}/targets/{n}", "server": f"n{n}"} for n in range(SERVERS)
         ]
+    if mode == "collect":
+        source["collect"] = COLLECT
     mappings = {"files": [str(home / "mine.yaml")]}
     return site | {"hosts": str(home / "hosts.csv"), "sources": [source], "mappings": mappings}
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 from google.protobuf import json_format
 from hexi.inventory.v1 import inventory_pb2
 from hexi.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
-from hexi.scheduler.v1.scheduler_service_pb2_grpc import SchedulerServiceStub
 from hexi.telemetry.v1.measure_service_pb2_grpc import MeasureServiceStub
 from hexi.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 from hexi_kit.errors import InvalidArgument, Violation
@@ -84,6 +83,9 @@ class SiteAgent:
         if self._config.mesh is not None:
             self._add_mesh(cast(Any, MeasureServiceStub(to_telemetry)), self._config.mesh)
         if self._config.executors:
+            # Agents that only measure do not load what speaks of work.
+            from hexi.scheduler.v1.scheduler_service_pb2_grpc import SchedulerServiceStub
+
             scheduler = cast(Any, SchedulerServiceStub(parts.channel(settings.scheduler_address)))
             measures = cast(Any, MeasureServiceStub(to_telemetry))
             self._work(register).add(scheduler, measures)
@@ -91,7 +93,6 @@ class SiteAgent:
         self._add_register(inventory, register)
 
     def _work(self, register: Register) -> SiteWork:
-        # Agents that only measure do not load what runs work.
         from hexi_agent.work import SiteWork, WorkNeeds
 
         watts_of = self._physics.watts_of if self._physics is not None else None

@@ -18,6 +18,8 @@ _Gauge = metrics._Gauge
 
 _DECLARATIONS = Path(hexi_contracts.__file__).parent.parent / "telemetry" / "metrics.yaml"
 _METER = "hexi"
+# A tenth of the time and of the memory, where PyYAML has it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # An absent collector may not keep a process from ending in time.
 _EXPORT_TIMEOUT_S = 2
 
@@ -100,7 +102,7 @@ def gauge(name: str) -> _Gauge:
 @cache
 def declarations() -> dict[str, Declaration]:
     """Every metric of the project."""
-    document = yaml.safe_load(_DECLARATIONS.read_text(encoding="utf-8"))
+    document = yaml.load(_DECLARATIONS.read_text(encoding="utf-8"), Loader=_LOADER)
     return {
         name: Declaration(entry["kind"], entry["unit"], entry["what"])
         for name, entry in document["metrics"].items()

@@ -21,9 +21,8 @@ Placed = Callable[[RawReading], Sequence[tuple[Feed, int]]]
 class _Way(NamedTuple):
     """`places`: which value of the page goes into each slot; `others` go into none."""
 
-    whose: tuple[str, str]
     ended: int
-    places: NDArray[np.intp]
+    places: NDArray[np.int32]
     heard: Heard
     others: list[int]
 
@@ -33,12 +32,13 @@ class Pages:
 
     def __init__(self, series: Series) -> None:
         self._series = series
-        self._ways: WeakKeyDictionary[Shape, _Way] = WeakKeyDictionary()
+        # By the shape, which pages that are alike share, and whose page it is.
+        self._ways: WeakKeyDictionary[Shape, dict[tuple[str, str], _Way]] = WeakKeyDictionary()
 
     def hear(self, page: PageReadings, until_ms: int) -> Sequence[RawReading]:
         """What is left, to be taken one by one: all of it if nothing is remembered."""
-        way = self._ways.get(page.shape)
-        if way is None or way.ended != self._series.ended or way.whose != page.whose:
+        way = self._ways.get(page.shape, {}).get(page.whose)
+        if way is None or way.ended != self._series.ended:
             return page
         values = page.values[way.places]
         if not self._series.hear_all(way.heard, values, page.at_ms, until_ms):
@@ -56,7 +56,8 @@ class Pages:
             else:
                 found.update((slot, (place, feed.is_counter)) for feed, slot in ways)
         heard = Heard(
-            np.array(list(found), np.int64), np.array([one for _, one in found.values()], np.bool_)
+            np.array(list(found), np.int32), np.array([one for _, one in found.values()], np.bool_)
         )
-        places = np.array([place for place, _ in found.values()], np.intp)
-        self._ways[page.shape] = _Way(page.whose, self._series.ended, places, heard, others)
+        places = np.array([place for place, _ in found.values()], np.int32)
+        way = _Way(self._series.ended, places, heard, others)
+        self._ways.setdefault(page.shape, {})[page.whose] = way

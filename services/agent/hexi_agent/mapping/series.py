@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NAN = float("nan")
+IDENTITY_BITS = 40
 Floats = NDArray[np.float64]
 
 
@@ -24,7 +25,7 @@ class Columns(NamedTuple):
 class Heard(NamedTuple):
     """Slots, each once, and which of them hold counters."""
 
-    slots: NDArray[np.int64]
+    slots: NDArray[np.int32]
     is_counter: NDArray[np.bool_]
 
 
@@ -33,8 +34,10 @@ class Series:
 
     def __init__(self, series_max: int) -> None:
         self._series_max = series_max
-        self._slots: dict[tuple[int, int], int] = {}
-        self._keys: list[tuple[int, int]] = []
+        # By subject and identity in one number: tens of thousands of pairs would weigh as much as
+        # all the rest.
+        self._slots: dict[int, int] = {}
+        self._keys = array("q")
         self._free: list[int] = []
         self._group, self._at_ms, self._until_ms = array("q"), array("q"), array("q")
         self._value, self._count = array("d"), array("d")
@@ -46,14 +49,14 @@ class Series:
 
     def slot(self, subject: int, identity: int) -> int:
         """Slot of a series, -1 if it has none."""
-        return self._slots.get((subject, identity), -1)
+        return self._slots.get(subject << IDENTITY_BITS | identity, -1)
 
     def add(self, subject: int, identity: int, group: int) -> int:
         """A slot for a new series; -1 if there are too many."""
         if len(self._slots) >= self._series_max:
             return -1
         slot = self._free.pop() if self._free else self._append()
-        key = (subject, identity)
+        key = subject << IDENTITY_BITS | identity
         self._slots[key], self._keys[slot] = slot, key
         self._group[slot], self._value[slot], self._count[slot] = group, NAN, NAN
         self._at_ms[slot] = self._until_ms[slot] = 0
@@ -114,5 +117,5 @@ class Series:
     def _append(self) -> int:
         for column in (self._group, self._value, self._count, self._at_ms, self._until_ms):
             column.append(0)
-        self._keys.append((0, 0))
+        self._keys.append(0)
         return len(self._keys) - 1

@@ -21,7 +21,7 @@ LOCKED_OUT_S = 300.0
 AILING_AT_ONCE = 8
 # Moments of a period at which targets are asked, some at each: to wake up for every one of them
 # would take twice the time.
-MOMENTS = 20
+MOMENTS = 40
 
 Ask = Callable[[], Awaitable[None]]
 
@@ -54,8 +54,7 @@ class Poller:
 
     async def _again_and_again(self, name: str, ask: Ask) -> None:
         options, seed = self._options, crc32(name.encode())
-        dice = seeded(seed)
-        backoff = Backoff(self._real_clock, dice, options.period_ms / 1_000, BACKOFF_MOST_S)
+        backoff: Backoff | None = None
         lane = self._healthy
         due_ms = self._clock.now_ms() + seed % MOMENTS * options.period_ms // MOMENTS
         while True:
@@ -66,9 +65,12 @@ class Poller:
             if problem is None:
                 if lane is self._ailing:
                     get_logger().info("source.answers", subject=name)
-                lane, due_ms = self._healthy, due_ms + options.period_ms
-                backoff.reset()
+                lane, due_ms, backoff = self._healthy, due_ms + options.period_ms, None
                 continue
+            # Made for who needs it: the state of its dice is large.
+            backoff = backoff or Backoff(
+                self._real_clock, seeded(seed), options.period_ms / 1_000, BACKOFF_MOST_S
+            )
             lane = self._ailing
             self._found.note(name, [Finding("no-answer", name, str(problem)[:200])])
             if isinstance(problem, Unauthenticated):

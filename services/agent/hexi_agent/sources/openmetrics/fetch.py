@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ipaddress
 import ssl
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
@@ -103,9 +104,18 @@ class Exporters:
             url.hostname or "",
             url.port or PORTS[url.scheme],
             ssl=self._tls if url.scheme == "https" else None,
-            happy_eyeballs_delay=NEXT_ADDRESS_S,
+            happy_eyeballs_delay=None if _is_address(url.hostname or "") else NEXT_ADDRESS_S,
         )
         return connection
+
+
+def _is_address(host: str) -> bool:
+    """Of which there is one, and no race to run."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _context(options: OpenMetricsOptions) -> ssl.SSLContext | None:

@@ -37,8 +37,17 @@ class Layout:
         """
         self._lines, self._is_strict = lines, is_strict
         self._keys = [key for _, key in wanted]
-        self._numbers = np.array([number for number, _ in wanted], np.intp)
-        self._lengths = np.array([len(key) for key in self._keys], np.intp)
+        self._numbers = np.array([number for number, _ in wanted], np.int32)
+        self._lengths = np.array([len(key) for key in self._keys], np.int32)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Layout):
+            return NotImplemented
+        mine = (self._lines, self._is_strict, self._keys, self._numbers.tolist())
+        return mine == (other._lines, other._is_strict, other._keys, other._numbers.tolist())
+
+    def __hash__(self) -> int:
+        return hash((self._lines, self._numbers.tobytes()))
 
     def values(self, page: bytes) -> Floats | None:
         """In the order of the wanted lines; None if the page has to be read whole."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from hexi_agent.sources.openmetrics.layout import (
     Floats,
@@ -21,7 +22,7 @@ from hexi_agent.sources.openmetrics.page import (
 from hexi_agent.sources.shape import RawSeries, Shape
 
 # A page that broke where nobody looks is found out after as many looks.
-PROVED_EVERY = 60
+PROVED_EVERY = 180
 
 Told = Callable[[str, tuple[tuple[str, str], ...]], RawSeries]
 
@@ -33,9 +34,13 @@ class Known(NamedTuple):
     values: Floats
 
 
-class _Form(NamedTuple):
-    layout: Layout
-    shape: Shape
+class _Form:
+    """A layout, and the shape of what it reads."""
+
+    __slots__ = ("__weakref__", "layout", "shape")
+
+    def __init__(self, layout: Layout, shape: Shape) -> None:
+        self.layout, self.shape = layout, shape
 
 
 class Forms:
@@ -45,6 +50,7 @@ class Forms:
         """`told` says whose a series is, and what its labels are without that."""
         self.reader, self._told = reader, told
         self._series: dict[bytes, tuple[bytes, RawSeries]] = {}
+        self._forms: WeakValueDictionary[Layout, _Form] = WeakValueDictionary()
 
     def of(self, page: bytes, content_type: str, samples: list[PageSample]) -> _Form | None:
         """Of a page that was read as `samples` just now, if it is plain."""
@@ -60,7 +66,10 @@ class Forms:
         shared = [self._shared(one) for one in lines]
         places = zip((one.number for one in lines), (key for key, _ in shared), strict=True)
         layout = Layout(list(places), page.count(b"\n"), is_strict=is_strict)
-        return _Form(layout, Shape([series for _, series in shared]))
+        form = self._forms.get(layout)
+        if form is None:
+            form = self._forms[layout] = _Form(layout, Shape([series for _, series in shared]))
+        return form
 
     def _shared(self, line: WantedLine) -> tuple[bytes, RawSeries]:
         found = self._series.get(line.key)
