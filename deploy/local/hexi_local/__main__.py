@@ -10,7 +10,7 @@ import sys
 from hexi_kit.kafka import replay
 from hexi_kit.logs import configure
 
-from hexi_local import commands, join
+from hexi_local import commands, join, running_broker
 from hexi_local.child import ChildFailed
 from hexi_local.jar_lock import JarsMissing
 from hexi_local.options import LocalOptions
@@ -37,13 +37,13 @@ def main(argv: list[str] | None = None) -> int:
             case "logs":
                 return commands.logs(options, arguments.name, arguments.follow)
             case "dlq":
-                return commands.letters(options, arguments)
+                return running_broker.letters(options, arguments)
             case "identity":
                 return join.identity(options, arguments.name, arguments.uri)
             case "doors":
                 return join.doors(options)
             case _:
-                return asyncio.run(commands.topics(options))
+                return asyncio.run(running_broker.topics(options))
     except (ChildFailed, JarsMissing, StateInUse, commands.Refused) as failure:
         sys.stderr.write(f"{failure}\n")
         return 1

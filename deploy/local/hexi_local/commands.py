@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
 
 from hexi_kit.clock import SystemClock
-from hexi_kit.identity import Identity
-from hexi_kit.kafka import replay
-from hexi_kit.kafka.admin import ensure_topics, verify_topics
 
-from hexi_local.kafka import SUPERVISOR, all_topics
 from hexi_local.ledger import Ledger
 from hexi_local.logfile import tail
 from hexi_local.options import LocalOptions
-from hexi_local.state import StateDir, read_json
+from hexi_local.state import StateDir
 
 DETACH_TIMEOUT_S = 300.0
 LOOK_EVERY_S = 0.2
@@ -101,28 +96,3 @@ def logs(options: LocalOptions, name: str, follow: bool) -> int:
     if follow:
         return subprocess.run(["tail", "-n", "0", "-F", str(path)], check=False).returncode
     return 0
-
-
-def letters(options: LocalOptions, arguments: argparse.Namespace) -> int:
-    """Dead letters of the running broker: look at them, send them again, let them go."""
-    return replay.run(arguments, *_running_broker(options))
-
-
-async def topics(options: LocalOptions) -> int:
-    """Make missing topics of the running broker; say how the others differ from the contracts."""
-    bootstrap, identity = _running_broker(options)
-    made = await ensure_topics(bootstrap, identity, all_topics())
-    differences = await verify_topics(bootstrap, identity, all_topics())
-    say(f"{len(made)} topics made, {len(differences)} differences")
-    for one in differences:
-        say(f"{one.topic}: {one.setting}: expected {one.expected}, was {one.was}")
-    return 1 if differences else 0
-
-
-def _running_broker(options: LocalOptions) -> tuple[str, Identity]:
-    """Where it is, and the identity that may do all."""
-    state = StateDir(options.state_dir)
-    bootstrap = options.kafka_bootstrap or read_json(state.run_file).get("kafka", "")
-    if not bootstrap:
-        raise Refused("expected a running broker: start one with `up`")
-    return bootstrap, Identity.load(state.pki, SUPERVISOR)
