@@ -14,6 +14,8 @@ from hexi_kit.logs import get_logger
 from hexi_kit.testing import faults
 
 FILE = "frame_keys.json"
+# While it is there, the next number shall have a new key.
+ASKED_FILE = "rotate_key"
 DAY_MS = 86_400_000
 
 
@@ -39,11 +41,15 @@ class FrameKeys:
     """A key is on disk before it signs, and stays there until all it signed is decided."""
 
     def __init__(self, state_dir: Path, rules: KeyRules) -> None:
-        self._path, self._rules = state_dir / FILE, rules
+        self._path, self._asked, self._rules = state_dir / FILE, state_dir / ASKED_FILE, rules
         self._keys = _read(self._path)
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    @property
+    def newest(self) -> FrameKey | None:
+        return self._keys[-1] if self._keys else None
 
     def of(self, epoch: int, sequence: int) -> FrameKey | None:
         """The key of this number."""
@@ -55,7 +61,8 @@ class FrameKeys:
     def cover(self, epoch: int, sequence: int, acked: int, now_ms: int) -> None:
         """See to it that `sequence`, not given to any frame yet, has a key that is not too old."""
         mine = [key for key in self._keys if key.epoch == epoch]
-        if mine and not self._is_over(mine[-1], now_ms):
+        is_asked = self._asked.exists()
+        if mine and not is_asked and not self._is_over(mine[-1], now_ms):
             return
         # The clock may have gone back; of two statements the later one must say so.
         stated_at_ms = max([now_ms, *(key.stated_at_ms + 1 for key in mine)])
@@ -66,6 +73,9 @@ class FrameKeys:
         _write(self._path, keys)
         faults.point("agent.after_new_key")
         self._keys = keys
+        if is_asked:
+            # Who dies before this makes one key more.
+            self._asked.unlink(missing_ok=True)
         get_logger().info("key.made", key_id=made.private.key_id, from_sequence=sequence)
 
     def _is_over(self, key: FrameKey, now_ms: int) -> bool:

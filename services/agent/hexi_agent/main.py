@@ -19,6 +19,7 @@ MODULES = {
     "check": "hexi_agent.commands.check",
     "map": "hexi_agent.commands.mapping",
     "discover": "hexi_agent.commands.discover",
+    "rotate-key": "hexi_agent.commands.rotate",
 }
 
 

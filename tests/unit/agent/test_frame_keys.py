@@ -12,7 +12,7 @@ from hexi.telemetry.v1 import telemetry_pb2 as pb
 from hexi_agent.columns import STEPS, column_of
 from hexi_agent.domain.spool_record import Mark
 from hexi_agent.frame import FrameSigner
-from hexi_agent.keys import DAY_MS, FILE, FrameKeys, KeyRules
+from hexi_agent.keys import ASKED_FILE, DAY_MS, FILE, FrameKeys, KeyRules
 from hexi_agent.spool import SpoolLimits, StreamName
 from hexi_agent.spool.line import Line
 from hexi_kit.columns import Packed, unpack
@@ -149,3 +149,37 @@ def test_a_reading_that_is_missing_or_not_good_stays_away() -> None:
 
     assert column.encoding == pb.ENCODING_FIXED16
     assert np.isnan(back(column, 3)).tolist() == [False, True, True]
+
+
+def test_a_key_that_is_asked_for_takes_over_at_the_next_number(tmp_path: Path) -> None:
+    keys = FrameKeys(tmp_path, KeyRules())
+    keys.cover(1, 1, 0, 0)
+    (tmp_path / ASKED_FILE).touch()
+
+    keys.cover(1, 2, 0, 1)
+    keys.cover(1, 3, 0, 2)
+
+    first, second, third = ids(keys, 1, 2, 3)
+    assert first != second == third
+    assert not (tmp_path / ASKED_FILE).exists()
+    assert keys.newest is keys.of(1, 3)
+
+
+def test_a_key_that_is_asked_for_is_not_forgotten_by_who_can_not_keep_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = FrameKeys(tmp_path, KeyRules())
+    keys.cover(1, 1, 0, 0)
+    (tmp_path / ASKED_FILE).touch()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("os.fsync", full)
+        with pytest.raises(OSError):
+            keys.cover(1, 2, 0, 0)
+
+    assert (tmp_path / ASKED_FILE).exists()
+    keys.cover(1, 2, 0, 0)
+    assert len(set(ids(keys, 1, 2))) == 2

@@ -45,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_map(_command(commands, "map", "what is mapped, what is not and why 映射与未映射"))
     _add_discover(_command(commands, "discover", "find servers and show what differs 发现服务器"))
+    rotate = _command(commands, "rotate-key", "sign with a new key from now on 立即更换签名密钥")
+    rotate.add_argument(
+        "--timeout", type=float, default=30.0, help="seconds to wait for the agent 等待秒数"
+    )
     return found
 
 
