@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from hexi_contracts.topic import Topic
+from hexi_kit.clock import SystemClock
 from hexi_kit.errors import InvalidArgument, Violation
 from hexi_kit.identity import Identity, LocalAuthority
 from hexi_kit.kafka.connection import client_options
 from hexi_kit.kafka.record import Record
 from hexi_local.kafka import EmbeddedKafka
+from hexi_local.network import until
 from hexi_local.options import LocalOptions
 from hexi_local.plan import issue_service
 from hexi_local.state import StateDir, read_json
@@ -21,23 +24,22 @@ from hexi_sim.replay.history import HEADERS
 
 READER = "replay"
 POLL_TIMEOUT_MS = 500
+TOPIC_TIMEOUT_S = 15.0
 FETCH_BYTES = 8 * 1024 * 1024
 
 
 class BrokerHistory:
     """Partitions from their beginning to where they end when they are asked for."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, topics: Collection[str]) -> None:
-        self._consumer, self._topics = consumer, topics
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
 
     async def records(self, topic: Topic, partition: int) -> list[Record]:
         """
         Raises:
-            InvalidArgument: this broker never heard of the topic; to wait for it would be forever.
+            InvalidArgument: the broker has no such topic.
         """
-        if topic.name not in self._topics:
-            reason = f"expected {topic.name} on its broker, was not there: nothing was decided yet"
-            raise InvalidArgument([Violation("state_dir", reason)])
+        await self._find(topic.name)
         consumer, tp = self._consumer, TopicPartition(topic.name, partition)
         consumer.assign([tp])
         await consumer.seek_to_beginning(tp)
@@ -48,6 +50,19 @@ class BrokerHistory:
             fetched = await consumer.getmany(tp, timeout_ms=POLL_TIMEOUT_MS)
             found.extend(_record(message) for message in fetched.get(tp, ()))
         return [record for record in found if record.offset < end]
+
+    async def _find(self, name: str) -> None:
+        """A broker that has just begun knows its topics one after the other."""
+
+        async def is_there() -> bool:
+            return name in await self._consumer.topics()
+
+        try:
+            async with asyncio.timeout(TOPIC_TIMEOUT_S):
+                await until(is_there, SystemClock())
+        except TimeoutError as error:
+            reason = f"expected {name} on its broker, was not there: nothing was decided yet"
+            raise InvalidArgument([Violation("state_dir", reason)]) from error
 
 
 @asynccontextmanager
@@ -61,7 +76,7 @@ async def open_broker(bootstrap: str, identity: Identity | None) -> AsyncIterato
     )
     await consumer.start()
     try:
-        yield BrokerHistory(consumer, await consumer.topics())
+        yield BrokerHistory(consumer)
     finally:
         await consumer.stop()
 
