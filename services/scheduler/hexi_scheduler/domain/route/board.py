@@ -7,7 +7,7 @@ What is free is looked at when a site is chosen, so an offer spoils no ranking.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -120,15 +120,24 @@ class Board:
         """The cheapest key for a start so many hours from now; none where nothing fits."""
         found = self.ranking(workload, at_ms)
         if not found.starts and len(found.keys):
-            demand, now = found.demand, stay_of(workload, self.policy, at_ms)
-            fitting = self._fitting(demand)
-
-            def cheapest(wait: int) -> int:
-                stay = now._replace(hour=(now.hour + wait) % HOURS)
-                return int(self._keys(workload, stay, fitting, at_ms + wait * HOUR_MS).min())
-
-            found.starts = tuple(map(cheapest, range(HOURS)))
+            stay = stay_of(workload, self.policy, at_ms)
+            fitting = [(shelf, fits) for shelf, fits in self._fitting(found.demand) if fits.any()]
+            if found.demand.lease_id or workload.tenant_id in self._vouchers:
+                keys = self._starts_one_by_one(workload, stay, fitting, at_ms)
+            else:
+                weighed = (self.policy, self.around.atlas)
+                days = [s.day_keys(fits, found.demand, stay, weighed) for s, fits in fitting]
+                keys = np.minimum.reduce(days).tolist()
+            found.starts = tuple(keys)
         return found.starts
+
+    def _starts_one_by_one(
+        self, workload: Workload, now: Stay, fitting: Fitting, at_ms: int
+    ) -> Iterator[int]:
+        """Of work whose price is its own."""
+        for wait in range(HOURS):
+            stay = now._replace(hour=(now.hour + wait) % HOURS)
+            yield int(self._keys(workload, stay, fitting, at_ms + wait * HOUR_MS).min())
 
     def site_of(self, key: int) -> str:
         return self.place_of(key)[0]

@@ -114,22 +114,31 @@ class Shelf:
 
     def keys(self, fits: Bools, demand: Demand, stay: Stay, weighed: Weighed) -> Ints:
         """Of the rows that fit; sorted where only standing and hour make the cost."""
-        policy, atlas = weighed
-        order, keys = self._standing_keys(stay, policy)
+        order, keys = self._standing_keys(stay, weighed[0])
         if not demand.constraints.latency_region and not moves(demand):
             return keys[fits[order]]
-        costs = self._costs(demand, stay, policy, atlas)
-        return (np.minimum(costs, COST_MAX) << RANK_BITS | self.ranks)[fits]
+        costs = self._standing_costs(stay, weighed[0]) + self._added_costs(demand, stay, weighed)
+        return self._keys_of(costs)[fits]
 
-    def _costs(self, demand: Demand, stay: Stay, policy: RoutePolicy, atlas: Atlas) -> Ints:
-        """Micro-yuan per unit and slot, row by row."""
-        found = self._standing_costs(stay, policy)
+    def day_keys(self, fits: Bools, demand: Demand, stay: Stay, weighed: Weighed) -> Ints:
+        """The least of the rows that fit (some do), for such a stay so many hours later."""
+        costs = self._day_costs(stay.hours, weighed[0]) + self._added_costs(demand, stay, weighed)
+        return np.roll(self._keys_of(costs)[:, fits].min(axis=1), -stay.hour)
+
+    def _keys_of(self, costs: Ints) -> Ints:
+        keys: Ints = np.minimum(costs, COST_MAX) << RANK_BITS | self.ranks
+        return keys
+
+    def _added_costs(self, demand: Demand, stay: Stay, weighed: Weighed) -> Ints:
+        """Of latency and data, by row: the same at every hour."""
+        policy, atlas = weighed
+        found = np.zeros(len(self.sites), np.int64)
         region = demand.constraints.latency_region
         if region:
             one_way_us = np.maximum(self._latencies(region), 0)
-            found = found + one_way_us * policy.latency_micro_yuan_per_ms // 1_000
+            found += one_way_us * policy.latency_micro_yuan_per_ms // 1_000
         if moves(demand):
-            found = found + self._data_costs(demand, stay, policy, atlas)
+            found += self._data_costs(demand, stay, policy, atlas)
         return found
 
     def with_room(self, demand: Demand) -> Bools:
@@ -171,27 +180,44 @@ class Shelf:
         key = ("keys", stay.hour, stay.hours)
         found = self._cached.get(key)
         if found is None:
-            costs = np.minimum(self._standing_costs(stay, policy), COST_MAX)
-            keys = costs << RANK_BITS | self.ranks
+            keys = self._keys_of(self._standing_costs(stay, policy))
             order = keys.argsort()
             found = self._keep(key, np.stack((order, keys[order])))
         rows, in_order = found
         return rows, in_order
 
     def _standing_costs(self, stay: Stay, policy: RoutePolicy) -> Ints:
+        """Micro-yuan per unit and slot, by row."""
         key = ("cost", stay.hour, stay.hours)
         found = self._cached.get(key)
         if found is None:
-            if self._sums is None:
-                # Two more days, so that a stay from any hour is one difference of sums.
-                days = np.concatenate([self._burn] * 3, axis=1)
-                self._sums = np.zeros((2, days.shape[1] + 1, days.shape[2]), np.int64)
-                np.cumsum(days, axis=1, out=self._sums[:, 1:])
-            burnt = self._sums[:, stay.hour + stay.hours] - self._sums[:, stay.hour]
-            paid = self._kind[8] + (burnt // stay.hours).sum(0)
-            lost_ppm = self._kind[3] * policy.risk_loss_milli // 1_000
-            found = self._keep(key, paid + lost_ppm * paid // PPM)
+            sums = self._burn_sums()
+            burnt = sums[:, stay.hour + stay.hours] - sums[:, stay.hour]
+            found = self._keep(key, self._weigh(burnt // stay.hours, policy))
         return found
+
+    def _day_costs(self, hours: int, policy: RoutePolicy) -> Ints:
+        """The same, of a stay from each hour of a day."""
+        found = self._cached.get(("day", hours))
+        if found is None:
+            sums = self._burn_sums()
+            burnt = sums[:, hours : hours + HOURS] - sums[:, :HOURS]
+            found = self._keep(("day", hours), self._weigh(burnt // hours, policy))
+        return found
+
+    def _burn_sums(self) -> Ints:
+        """Two more days, so that a stay from any hour is one difference of sums."""
+        if self._sums is None:
+            days = np.concatenate([self._burn] * 3, axis=1)
+            self._sums = np.zeros((2, days.shape[1] + 1, days.shape[2]), np.int64)
+            np.cumsum(days, axis=1, out=self._sums[:, 1:])
+        return self._sums
+
+    def _weigh(self, burnt: Ints, policy: RoutePolicy) -> Ints:
+        paid: Ints = self._kind[8] + burnt.sum(0)
+        lost_ppm: Ints = self._kind[3] * policy.risk_loss_milli // 1_000
+        paid += lost_ppm * paid // PPM
+        return paid
 
     def _data_costs(self, demand: Demand, stay: Stay, policy: RoutePolicy, atlas: Atlas) -> Ints:
         total = np.zeros(len(self.sites), np.int64)
