@@ -30,7 +30,7 @@ class Grid:
 
 
 class Readings(NamedTuple):
-    """Parts of minutes of one unit, in any order; `servers` is how many the unit has."""
+    """Parts of minutes of one unit, in order of time; `servers` is how many the unit has."""
 
     start_ms: Integers
     servers: Integers

@@ -23,6 +23,8 @@ SECTION_UNITS = {Level.SITE: 1, Level.RACK: 32, Level.SERVER: 256}
 # The least effort: more finds little in readings.
 _EFFORT = 1
 _COLUMNS = 4
+# More bytes than these at a time are fetched anew from the system by every question.
+_AT_ONCE = 32
 Integers = NDArray[Any]
 
 
@@ -74,6 +76,15 @@ class Unpacking:
 
 def unpack(of: Unpacking, sections: Sequence[bytes]) -> Summary:
     """One entry a section."""
+    starts = range(0, len(sections), _AT_ONCE)
+    own = np.concatenate([_own(of, sections[start : start + _AT_ONCE]) for start in starts])
+    step = resolution(of.metric, of.level)
+    covered_ms, mean, below, above = own.astype(np.int64).T
+    return Summary(covered_ms, mean * step, (mean - below) * step, (mean + above) * step)
+
+
+def _own(of: Unpacking, sections: Sequence[bytes]) -> Integers:
+    """The columns of the unit, a row a section."""
     dtype, count = _dtype(of.level), of.count
     expand = zstandard.ZstdDecompressor().decompress
     unheard = bytes(_COLUMNS * dtype.itemsize * count)
@@ -81,10 +92,7 @@ def unpack(of: Unpacking, sections: Sequence[bytes]) -> Summary:
     bytes_of = np.frombuffer(whole, np.uint8)
     planes = bytes_of.reshape(len(sections), _COLUMNS, dtype.itemsize, count)
     own = np.ascontiguousarray(planes[..., of.place % of.section_units])
-    columns = own.view(dtype)[..., 0].astype(np.int64)
-    step = resolution(of.metric, of.level)
-    covered_ms, mean, below, above = columns.T
-    return Summary(covered_ms, mean * step, (mean - below) * step, (mean + above) * step)
+    return own.view(dtype)[..., 0]
 
 
 def _integers(level: Level, metric: Metric, summary: Summary) -> Integers:

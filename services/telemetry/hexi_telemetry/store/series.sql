@@ -43,6 +43,7 @@ CROSS JOIN LATERAL (
            + u.place / s.section_units + 1 AS slot
 ) AS at
 WHERE s.level = $1 AND s.site_id = $2 AND s.start_ms >= $3 AND s.start_ms < $4 AND slot IS NOT NULL
+ORDER BY s.start_ms
 
 -- name: make_series_day
 -- The table of a day, before it is needed.
