@@ -10,6 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from hexi_contracts.topic import Topic
 
+from hexi_kit.clock import SystemClock
 from hexi_kit.identity import Identity
 from hexi_kit.kafka.connection import client_options
 from hexi_kit.kafka.fetching import ask_again_soon
@@ -101,7 +102,7 @@ class LogTail:
             self._apply(tp.topic, records)
         if self.caught_up.is_set():
             if batches and self._rest_s:
-                await asyncio.sleep(self._rest_s)
+                await SystemClock().sleep(self._rest_s)
             return
         # Positions, not records: compaction can take the last record of a partition away.
         for tp in [tp for tp, end in left.items() if await consumer.position(tp) >= end]:
