@@ -4,8 +4,10 @@ delays nobody. Method: pymodbus' own server on loopback, and sockets that misbeh
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from hexi_agent.domain.physics import Meters
@@ -16,9 +18,10 @@ from hexi_agent.mapping.subjects import Subjects
 from hexi_agent.sources.modbus.options import ModbusOptions
 from hexi_agent.sources.modbus.source import ModbusSource, make
 from hexi_agent.sources.raw import RawReading
-from hexi_agent.testing.collected import Collected, collecting
+from hexi_agent.testing.collected import Collected, Noted, collecting
 from hexi_kit.clock import SystemClock
-from pymodbus.server import ModbusTcpServer
+from hexi_kit.testing.pki import Pki
+from pymodbus.server import ModbusTcpServer, ModbusTlsServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 MAPS = {
@@ -46,9 +49,13 @@ def device(number: int) -> SimDevice:
 
 
 @asynccontextmanager
-async def meters(*numbers: int) -> AsyncIterator[int]:
+async def meters(*numbers: int, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """The port of a gateway with these units behind it."""
-    server = ModbusTcpServer([device(one) for one in numbers], address=("127.0.0.1", 0))
+    devices, address = [device(one) for one in numbers], ("127.0.0.1", 0)
+    if context is None:
+        server = ModbusTcpServer(devices, address=address)
+    else:
+        server = ModbusTlsServer(devices, address=address, sslctx=context)
     await server.serve_forever(background=True)
     try:
         yield server.transport.sockets[0].getsockname()[1]  # type: ignore[union-attr] # it listens
@@ -94,6 +101,26 @@ async def test_units_behind_one_gateway_are_read_and_meet_the_sites_meters() -> 
     found = sample[0].meters
     assert found.facility_ws == (987_654_321_001 + 987_654_321_002) * 3_600
     assert abs(found.it_ws - 5_000 - 7_000_008) < 2_000
+
+
+async def test_meters_are_read_by_tls_and_only_by_who_shows_a_certificate(tmp_path: Path) -> None:
+    pki = Pki(tmp_path)
+    served, ours = pki.service("meter"), pki.service("agent")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=served.ca_path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(served.cert_path, served.key_path)
+    shown = {"certificate": ours.cert_path, "private_key": ours.key_path}
+    tls = {"authority": served.ca_path}
+    async with meters(1, context=context) as port:
+        target = {"subject": "m", "port": port, "host": "localhost"}
+        async with collecting(source_of([target], tls=tls | shown)) as heard:
+            assert (await some(heard, "m", 6))["facility_power_w"] == 412_000.5
+        for stranger in (tls, None):
+            source = source_of([target], tls=stranger)
+            source.findings = noted = Noted("modbus")
+            async with collecting(source) as heard:
+                await noted.first()
+            assert heard.readings == []
 
 
 async def test_a_register_that_is_not_there_costs_only_itself() -> None:

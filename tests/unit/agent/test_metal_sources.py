@@ -21,7 +21,7 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "services" / "agent" / "examples
 def test_the_example_is_good_and_each_of_its_names_is_known() -> None:
     config = read_config(EXAMPLE)
 
-    assert [one.kind for one in config.sources] == ["redfish", "ipmi", "modbus", "snmp"]
+    assert [one.kind for one in config.sources] == ["redfish", "ipmi", "modbus", "modbus", "snmp"]
     book = RuleBook(shipped("meters").rules)
     names = [
         entry.name
@@ -29,7 +29,7 @@ def test_the_example_is_good_and_each_of_its_names_is_known() -> None:
         for entries in getattr(source.options, "maps", {}).values()
         for entry in entries
     ]
-    assert len(names) == 6
+    assert len(names) == 7
     assert [name for name in names if book.match(name, (), "").reason == NO_RULE] == []
 
 

@@ -12,6 +12,7 @@ from hexi_agent.mapping.rules import shipped
 from hexi_agent.sources.findings import Finding
 from hexi_agent.sources.modbus.options import WORDS, ModbusOptions, Register
 from hexi_agent.sources.modbus.registers import WORDS_MAX, blocks_of, number_of
+from hexi_agent.sources.unwrap import Unwrapped
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,6 +81,36 @@ def test_blocks_hold_each_register_once_and_span_no_hole(
         assert held == set(range(block.address, block.address + block.words))
 
 
+@given(
+    st.sampled_from([16, 32]),
+    st.integers(0, 2**32),
+    st.lists(st.floats(0, 1 / 8, exclude_max=True), max_size=60),
+)
+def test_a_counter_that_wraps_grows_by_what_was_counted(
+    bits: int, begin: int, steps: list[float]
+) -> None:
+    unwrapped, total = Unwrapped(), begin % 2**bits
+    first = unwrapped.at("m", total, bits)
+
+    for step in steps:
+        total += int(step * 2**bits)
+        assert unwrapped.at("m", total % 2**bits, bits) - first == total - begin % 2**bits
+
+
+def test_a_counter_that_was_reset_begins_with_what_it_says() -> None:
+    unwrapped = Unwrapped()
+    told = [unwrapped.at("m", raw, 16) for raw in (65_000, 10, 40_000, 20, 30)]
+
+    assert told == [65_000, 65_546, 105_536, 20, 30]
+    assert unwrapped.at("other", 5, 16) == 5
+
+
+def test_a_register_says_where_its_counter_stands() -> None:
+    told = register(type="u32", word_order="little", scale=0.5, wraps=32)
+
+    assert number_of(told, [0x0001, 0xFFFF], lambda raw: raw + 2**32) == 0.5 * (0xFFFF0001 + 2**32)
+
+
 METER = {"subject": "m", "host": "h", "map": "a"}
 REGISTER = {"name": "a", "address": 0, "type": "u16"}
 
@@ -96,6 +127,10 @@ REGISTER = {"name": "a", "address": 0, "type": "u16"}
         {"maps": {"a": [REGISTER | {"type": "u8"}]}},
         {"maps": {"a": [REGISTER | {"scale": float("inf")}]}},
         {"maps": {"a": [REGISTER | {"unknown": 1}]}},
+        {"maps": {"a": [REGISTER | {"wraps": 32}]}},
+        {"maps": {"a": [REGISTER | {"type": "i32", "wraps": 32}]}},
+        {"tls": {}},
+        {"tls": {"authority": "a", "certificate": "c"}},
         {"period_ms": 0},
     ],
 )

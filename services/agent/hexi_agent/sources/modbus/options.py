@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,6 +15,7 @@ IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 # 16-bit registers that a number takes.
 WORDS = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "f32": 2, "u64": 4, "i64": 4, "f64": 4}
 LAST_ADDRESS = 65_535
+PORT, TLS_PORT = 502, 802
 
 
 class Register(BaseModel):
@@ -32,6 +35,8 @@ class Register(BaseModel):
     labels: dict[str, str] = Field(default_factory=dict)
     # What the meter writes where it knows nothing, as an unsigned number of all its bits.
     invalid: tuple[int, ...] = ()
+    # A counter that begins anew after so many bits is counted on.
+    wraps: int | None = Field(None, ge=8, le=48)
 
     @property
     def words(self) -> int:
@@ -41,6 +46,8 @@ class Register(BaseModel):
     def _ends_in_time(self) -> Register:
         if self.address + self.words - 1 > LAST_ADDRESS:
             raise ValueError(f"address: expected room for {self.words} registers")
+        if self.wraps is not None and (self.type[0] != "u" or self.wraps > 16 * self.words):
+            raise ValueError("wraps: expected at most the bits of an unsigned type")
         return self
 
 
@@ -51,17 +58,45 @@ class Meter(BaseModel):
 
     subject: str = Field(min_length=1, max_length=200)
     host: str = Field(min_length=1, max_length=253)
-    port: int = Field(502, ge=1, le=65_535)
+    # 502, and 802 by TLS.
+    port: int | None = Field(None, ge=1, le=65_535)
     unit: int = Field(1, ge=0, le=255)
     map: str
 
 
-class ModbusOptions(PollOptions):
-    """Each meter is read by one of `maps`."""
+class ModbusTls(BaseModel):
+    """`authority` signed the meters' certificates; the rest is ours, where they ask for it."""
 
+    model_config = _STRICT
+
+    authority: Path
+    certificate: Path | None = None
+    private_key: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_both(self) -> ModbusTls:
+        if (self.certificate is None) != (self.private_key is None):
+            raise ValueError("expected certificate and private_key, or neither")
+        return self
+
+    def context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.authority)
+        if self.certificate is not None:
+            context.load_cert_chain(self.certificate, self.private_key)
+        return context
+
+
+class ModbusOptions(PollOptions):
+    """Each meter is read by one of `maps`. With `tls`, all of them are spoken to by Modbus/TCP
+    Security; a site that has both kinds has two sources."""
+
+    tls: ModbusTls | None = None
     targets: tuple[Meter, ...] = Field(min_length=1, max_length=10_000)
     maps: dict[str, tuple[Register, ...]]
     request_timeout_ms: int = Field(2_000, ge=50, le=60_000)
+
+    def port_of(self, meter: Meter) -> int:
+        return meter.port or (PORT if self.tls is None else TLS_PORT)
 
     @model_validator(mode="after")
     def _fits_together(self) -> ModbusOptions:

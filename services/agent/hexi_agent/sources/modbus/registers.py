@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from hexi_agent.sources.findings import Finding
@@ -49,8 +49,10 @@ def blocks_of(registers: Iterable[Register]) -> list[Block]:
     return found
 
 
-def number_of(register: Register, words: Sequence[int]) -> float | Finding | None:
-    """None where the meter itself knows nothing."""
+def number_of(
+    register: Register, words: Sequence[int], stands: Callable[[float], float] = float
+) -> float | Finding | None:
+    """None where the meter itself knows nothing; `stands` is told what is in the register."""
     if len(words) != register.words or not all(0 <= word <= 0xFFFF for word in words):
         wanted = f"expected {register.words} registers, was {len(words)}"
         return Finding("short-answer", register.name, wanted)
@@ -61,4 +63,4 @@ def number_of(register: Register, words: Sequence[int]) -> float | Finding | Non
     raw = float(struct.unpack(_FORMATS[register.type], packed)[0])
     if raw - raw != 0:
         return Finding("not-a-number", register.name, f"expected a number, was {raw}")
-    return register.offset + register.scale * raw
+    return register.offset + register.scale * stands(raw)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Iterator
 from functools import partial
 
 from hexi_kit.clock import Clock, SystemClock
 from hexi_kit.errors import Unavailable
 from pymodbus import ModbusException
-from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.client import AsyncModbusTcpClient, AsyncModbusTlsClient
 from pymodbus.pdu import ModbusPDU
 
 from hexi_agent.sources.findings import Finding, Findings
-from hexi_agent.sources.modbus.options import Meter, ModbusOptions
+from hexi_agent.sources.modbus.options import Meter, ModbusOptions, Register
 from hexi_agent.sources.modbus.registers import Block, blocks_of, number_of
-from hexi_agent.sources.polling import Poller
+from hexi_agent.sources.polling import Ask, Poller
 from hexi_agent.sources.raw import RawReading, Take
+from hexi_agent.sources.unwrap import Unwrapped
 
 SOURCE = "modbus"
 
@@ -25,12 +27,20 @@ SOURCE = "modbus"
 class Gateway:
     """One connection, kept: many meters allow a single one."""
 
-    def __init__(self, host: str, port: int, timeout_ms: int) -> None:
+    def __init__(
+        self, host: str, port: int, timeout_ms: int, context: ssl.SSLContext | None
+    ) -> None:
         self._lock = asyncio.Lock()
+        timeout_s = timeout_ms / 1_000
         # Connecting anew is ours to time: the library would go on when nobody asks.
-        self._client = AsyncModbusTcpClient(
-            host, port=port, timeout=timeout_ms / 1_000, retries=0, reconnect_delay=0
-        )
+        if context is None:
+            self._client = AsyncModbusTcpClient(
+                host, port=port, timeout=timeout_s, retries=0, reconnect_delay=0
+            )
+        else:
+            self._client = AsyncModbusTlsClient(
+                host, port=port, timeout=timeout_s, retries=0, reconnect_delay=0, sslctx=context
+            )
 
     async def read(self, unit: int, block: Block) -> list[int] | Finding:
         """The words of a block, or that the meter refuses them.
@@ -77,19 +87,19 @@ class ModbusSource:
         self._options, self._clock = options, clock
         self._blocks = {name: blocks_of(found) for name, found in options.maps.items()}
         self.findings = Findings(SOURCE)
+        self._unwrapped = Unwrapped()
 
     async def run(self, take: Take) -> None:
         options = self._options
-        gateways = {
-            (one.host, one.port): Gateway(one.host, one.port, options.request_timeout_ms)
-            for one in options.targets
-        }
-        asks = {
-            f"{one.subject} {one.host}:{one.port}/{one.unit}": partial(
-                self._look, gateways[one.host, one.port], one, take
-            )
-            for one in options.targets
-        }
+        context = options.tls.context() if options.tls is not None else None
+        gateways: dict[tuple[str, int], Gateway] = {}
+        asks: dict[str, Ask] = {}
+        for one in options.targets:
+            place = (one.host, options.port_of(one))
+            if place not in gateways:
+                gateways[place] = Gateway(*place, options.request_timeout_ms, context)
+            name = f"{one.subject} {place[0]}:{place[1]}/{one.unit}"
+            asks[name] = partial(self._look, gateways[place], one, take)
         try:
             clocks = (self._clock, SystemClock())
             await Poller(options, clocks, self.findings).run(asks)
@@ -111,7 +121,8 @@ class ModbusSource:
         now_ms = self._clock.now_ms()
         for register in block.registers:
             first = register.address - block.address
-            value = number_of(register, words[first : first + register.words])
+            stands = partial(self._stands, meter, register)
+            value = number_of(register, words[first : first + register.words], stands)
             if isinstance(value, Finding):
                 self.findings.note(meter.subject, [value])
             elif value is not None:
@@ -119,6 +130,12 @@ class ModbusSource:
                 yield RawReading(
                     SOURCE, meter.subject, register.name, labels, value, register.unit, now_ms
                 )
+
+    def _stands(self, meter: Meter, register: Register, raw: float) -> float:
+        if register.wraps is None:
+            return raw
+        place = (meter.host, meter.port, meter.unit, register.table, register.address)
+        return self._unwrapped.at(place, raw, register.wraps)
 
 
 def make(options: ModbusOptions, clock: Clock) -> ModbusSource:

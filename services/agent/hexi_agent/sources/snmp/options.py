@@ -52,6 +52,8 @@ class Object(BaseModel):
     labels: dict[str, str] = Field(default_factory=dict)
     # What it says where it knows nothing, often -1.
     invalid: tuple[float, ...] = ()
+    # A counter that begins anew after so many bits, as Counter32 does, is counted on.
+    wraps: int | None = Field(None, ge=8, le=48)
 
 
 class SnmpTarget(BaseModel):

@@ -15,6 +15,7 @@ from hexi_agent.sources.raw import RawReading, Take
 from hexi_agent.sources.snmp.client import Agent
 from hexi_agent.sources.snmp.options import Object, SnmpOptions, SnmpTarget, User
 from hexi_agent.sources.snmp.values import Said, number_of
+from hexi_agent.sources.unwrap import Unwrapped
 
 SOURCE = "snmp"
 
@@ -27,6 +28,7 @@ class SnmpSource:
     def __init__(self, options: SnmpOptions, clock: Clock) -> None:
         self._options, self._clock = options, clock
         self.findings = Findings(SOURCE)
+        self._unwrapped = Unwrapped()
 
     async def run(self, take: Take) -> None:
         options = self._options
@@ -71,7 +73,7 @@ class SnmpSource:
     ) -> Iterator[RawReading]:
         now_ms = self._clock.now_ms()
         for wanted, index, said in found:
-            value = number_of(wanted, said)
+            value = number_of(wanted, said, partial(self._stands, target, wanted, index))
             if isinstance(value, Finding):
                 self.findings.note(target.subject, [value])
             elif value is not None:
@@ -80,6 +82,11 @@ class SnmpSource:
                 yield RawReading(
                     SOURCE, target.subject, wanted.name, told, value, wanted.unit, now_ms
                 )
+
+    def _stands(self, target: SnmpTarget, wanted: Object, index: str, raw: float) -> float:
+        if wanted.wraps is None:
+            return raw
+        return self._unwrapped.at((target.host, target.port, wanted.oid, index), raw, wanted.wraps)
 
 
 def make(options: SnmpOptions, clock: Clock) -> SnmpSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 from hexi_agent.sources.findings import Finding
 from hexi_agent.sources.snmp.options import Object
@@ -14,8 +15,10 @@ TEXT_BYTES_MAX = 64
 _OPAQUE = {b"\x9f\x78\x04": ">f", b"\x9f\x79\x08": ">d"}
 
 
-def number_of(wanted: Object, said: Said) -> float | Finding | None:
-    """None where the agent itself knows nothing."""
+def number_of(
+    wanted: Object, said: Said, stands: Callable[[float], float] = float
+) -> float | Finding | None:
+    """None where the agent itself knows nothing; `stands` is told what it says."""
     if said is None:
         return Finding("not-there", wanted.oid, "no such object")
     raw = float(said) if isinstance(said, int) and abs(said) < 2**64 else _read(said)
@@ -23,7 +26,7 @@ def number_of(wanted: Object, said: Said) -> float | Finding | None:
         return Finding("not-a-number", wanted.oid, f"expected a number, was {said!r:.60}")
     if raw in wanted.invalid:
         return None
-    return wanted.offset + wanted.scale * raw
+    return wanted.offset + wanted.scale * stands(raw)
 
 
 def _read(said: int | bytes) -> float | None:
