@@ -40,8 +40,9 @@ class Measures:
     ) -> None:
         self._store, self._facts, self._rules, self._clock = store, facts, rules, clock
         self._reported_s: dict[str, float] = {}
-        # What a site's vectors come to; a site may have many, and few change in a minute.
-        self._compute: dict[str, SiteCompute] = {}
+        # What a site's vectors come to, and for how many servers; a site may have many vectors,
+        # and few change in a minute.
+        self._compute: dict[str, tuple[int, SiteCompute]] = {}
         self._reading: set[str] = set()
         self._measured: set[str] | None = None
         self._told: dict[str, SiteMeasures] = {}
@@ -144,18 +145,25 @@ class Measures:
 
     async def _measures(self, site_id: str, reports: Reports, now_ms: int) -> SiteMeasures:
         links = links_of(site_id, reports, self._rules.link, now_ms)
-        compute = self._compute.get(site_id)
-        if compute is None:
-            self._reading.add(site_id)
-            compute = site_compute(await self._store.vectors(site_id))
-            if site_id in self._reading:
-                self._compute[site_id] = compute
+        compute = await self._compute_of(site_id)
         return SiteMeasures(
             site_id,
             tuple(links),
             tuple(latencies(links, lambda peer: self._facts_of(peer).region)),
             *compute,
         )
+
+    async def _compute_of(self, site_id: str) -> SiteCompute:
+        site = self._facts.find(site_id)
+        servers = site.servers_of.get(site.newest_revision, 0) if site is not None else 0
+        known = self._compute.get(site_id)
+        if known is not None and known[0] == servers:
+            return known[1]
+        self._reading.add(site_id)
+        compute = site_compute(await self._store.vectors(site_id), servers)
+        if site_id in self._reading:
+            self._compute[site_id] = servers, compute
+        return compute
 
     async def _fresh_reports(self, now_ms: int) -> Mapping[str, Reports]:
         return by_site(await self._store.reports(now_ms - self._rules.link.fresh_ms))

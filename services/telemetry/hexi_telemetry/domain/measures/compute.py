@@ -44,14 +44,16 @@ class ComputeVector(NamedTuple):
 
 
 class SiteCompute(NamedTuple):
-    """The newest of each subject, and the sums over all servers that were measured."""
+    """The newest of each subject, and the sums over all servers that stand and were measured."""
 
     newest: tuple[ComputeVector, ...] = ()
     totals: tuple[Rate[Precision], ...] = ()
 
 
-def site_compute(vectors: Sequence[ComputeVector]) -> SiteCompute:
-    newest, sums = newest_of_subjects(vectors), measured_totals(vectors)
+def site_compute(vectors: Sequence[ComputeVector], servers: int) -> SiteCompute:
+    """Of the servers that stand there now; a server is known by its index."""
+    standing = [vector for vector in vectors if vector.server < servers]
+    newest, sums = newest_of_subjects(standing), measured_totals(standing)
     return SiteCompute(tuple(newest), tuple(sums.values()))
 
 
@@ -64,5 +66,5 @@ def newest_of_subjects(vectors: Iterable[ComputeVector]) -> list[ComputeVector]:
 
 
 def measured_totals(vectors: Iterable[ComputeVector]) -> dict[Kind, Rate[Precision]]:
-    """Of all servers that were measured, each once."""
+    """Each server once."""
     return totals(t.rate for v in vectors for t in v.throughputs if t.measured_mops)
