@@ -130,6 +130,25 @@ async def test_gates_are_told_once_a_quarter_and_only_where_something_rests(
     assert (record.partition, message.gate.now_ms) == (shard.number, NOW_MS + 60_000 + SLOT_MS)
 
 
+async def test_a_gate_that_the_log_did_not_take_is_told_at_the_next_look(
+    broker: FakeBroker, producer: CountingProducer
+) -> None:
+    clock, market = ManualClock(NOW_MS + SLOT_MS), Market(MARKETPLACE_ORDER.partitions)
+    market.shard_of(PRODUCT).apply(Intend("bid", PRODUCT.product_id, "buyer", 1), NOW_MS, 0)
+    gates = GateKeeper(market, KafkaOrderLog(producer, clock), clock)
+    producer.away = True
+
+    looking = asyncio.create_task(gates.run())
+    await clock.until_sleepers(1)
+    assert broker.records(MARKETPLACE_ORDER.name) == []
+    producer.away = False
+    clock.advance(60_000)
+    await clock.until_sleepers(1)
+    looking.cancel()
+
+    assert len(broker.records(MARKETPLACE_ORDER.name)) == 1
+
+
 async def test_a_slow_watcher_gets_each_changed_book_once() -> None:
     feed = DepthFeed()
     with feed.watch(frozenset()) as everything, feed.watch(frozenset({"b"})) as one:

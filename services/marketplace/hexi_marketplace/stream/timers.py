@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from hexi_kit.clock import Clock
+from hexi_kit.errors import Unavailable
+from hexi_kit.logs import get_logger
 
 from hexi_marketplace.domain.market import Market
 from hexi_marketplace.domain.product import SLOT_MS
@@ -23,7 +25,11 @@ class GateKeeper:
 
     async def run(self) -> None:
         while True:
-            await self.tell()
+            try:
+                await self.tell()
+            except Unavailable as error:
+                # A shard that has not heard is told at the next look.
+                get_logger().warning("gates.not_told", reason=str(error))
             now_ms = self._clock.now_ms()
             left_s = (SLOT_MS - now_ms % SLOT_MS) / 1000
             await self._clock.sleep(min(left_s, GATE_INTERVAL_S))
