@@ -17,8 +17,8 @@ import pytest
 from hexi.telemetry.v1 import telemetry_pb2 as pb
 from hexi_kit.db.migrate import migrate
 from hexi_kit.db.pool import open_pool
-from hexi_telemetry.domain.energy.account import joined
-from hexi_telemetry.domain.energy.minutes import minute_accounts
+from hexi_telemetry.domain.energy.account import joined, unpacked
+from hexi_telemetry.domain.energy.minutes import MINUTE_MS, minute_accounts
 from hexi_telemetry.domain.energy.points import united
 from hexi_telemetry.domain.energy.window import DAY_MS, HOUR_MS, QUARTER_MS
 from hexi_telemetry.domain.facts import ServerSetFacts, SiteFacts
@@ -120,6 +120,22 @@ async def test_any_order_ends_in_the_same_day(pool) -> None:
     assert len(events) == len(set(events))
     widths = {end_ms - start_ms for start_ms, end_ms, _ in events}
     assert widths == {QUARTER_MS, HOUR_MS, DAY_MS}
+
+
+async def test_a_meter_that_stood_for_long_and_caught_up_loses_nothing(pool) -> None:
+    """Minute after minute, as they come: only the end tells what happened meanwhile."""
+    windows, sent = await windows_of_site(), frames(75)
+    for place, one in enumerate(sent):
+        stood = sent[10].facility_energy_ws if 10 < place < 40 else one.facility_energy_ws
+        await hear(pool, windows, [replace(one, facility_energy_ws=stood)])
+
+    [hour] = await told(pool, HOUR_MS)
+
+    assert hour.facility_energy_ws == pytest.approx(hour.it_energy_ws * 5 / 4, rel=2e-3)
+    rows = await pool.fetch("SELECT account FROM rollup WHERE width_ms = 60000 ORDER BY start_ms")
+    known_ms = [unpacked(0, MINUTE_MS, row["account"]).facility.known_ms for row in rows]
+    # The first frame came at the end of the first minute.
+    assert known_ms[1:60] == [MINUTE_MS] * 59
 
 
 async def test_what_is_heard_twice_is_told_once(pool) -> None:

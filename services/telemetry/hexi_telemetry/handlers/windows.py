@@ -9,7 +9,7 @@ from hexi_kit.metrics import counter
 
 from hexi_telemetry.domain.energy.account import Account, joined
 from hexi_telemetry.domain.energy.agreement import is_line
-from hexi_telemetry.domain.energy.minutes import MINUTE_MS, minute_accounts
+from hexi_telemetry.domain.energy.minutes import MINUTE_MS, has_stood, minute_accounts
 from hexi_telemetry.domain.energy.points import united
 from hexi_telemetry.domain.energy.policy import EnergyPolicies
 from hexi_telemetry.domain.energy.rollup import roll_up
@@ -23,6 +23,7 @@ from hexi_telemetry.ports.windows import Closing, LogBatch, Window, WindowWork
 GRACE_MS = 60_000
 # A reading changes what is known of the minutes around it as far as holes are bridged.
 REACH_MS = BRIDGE_MS + MINUTE_MS
+FARTHER = 4
 
 
 class Windows:
@@ -80,9 +81,13 @@ class Windows:
         high_ms = max(last_ms + REACH_MS, min(after_ms, last_ms + DAY_MS))
         high_ms = min(high_ms, ripe_ms - MINUTE_MS) // MINUTE_MS * MINUTE_MS
         low_ms = low_ms // MINUTE_MS * MINUTE_MS
-        rows = await work.cells(site_id, low_ms - BRIDGE_MS, high_ms + BRIDGE_MS + MINUTE_MS)
-        hours = self._sites.carbon_of(site_id)
-        found = minute_accounts(united(rows), low_ms, high_ms + MINUTE_MS, hours)
+        end_ms = high_ms + MINUTE_MS
+        points = united(await work.cells(site_id, low_ms - BRIDGE_MS, end_ms + BRIDGE_MS))
+        # The step of a meter that caught up is of all the time it stood.
+        while has_stood(points, low_ms) and first_ms - low_ms < DAY_MS:
+            low_ms = first_ms - min(FARTHER * (first_ms - low_ms), DAY_MS)
+            points = united(await work.cells(site_id, low_ms - BRIDGE_MS, end_ms + BRIDGE_MS))
+        found = minute_accounts(points, low_ms, end_ms, self._sites.carbon_of(site_id))
         await self._say(
             work, {Window(site_id, account.start_ms, MINUTE_MS): account for account in found}
         )

@@ -68,6 +68,20 @@ def minute_accounts(
     return [one for one in accounts if _is_anything_known(one)]
 
 
+def has_stood(points: Points, until_ms: int) -> bool:
+    """Whether a meter stood from the first point past a moment, and then went on.
+
+    For how long its next step counted is only known with what was before.
+    """
+    early, late = points[points["at_ms"] < until_ms], points[points["at_ms"] >= until_ms]
+    for name in (name for name, flow in METERS.items() if flow):
+        before, after = early[name][early[name] > 0], late[name][late[name] > 0]
+        stood = len(before) > 1 and bool((before == before[0]).all())
+        if stood and bool((after != before[0]).any()):
+            return True
+    return False
+
+
 def _account(begin_ms: int, row: list[Any], g_per_kwh: Sequence[int]) -> Account:
     end_ms = begin_ms + MINUTE_MS
     meters = [Metered(*row[at : at + 4]) for at in range(7, 23, 4)]
