@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hexi_agent.mapping.slots import Slots
+
 NAN = float("nan")
-IDENTITY_BITS = 40
 Floats = NDArray[np.float64]
 
 
@@ -34,10 +35,8 @@ class Series:
 
     def __init__(self, series_max: int) -> None:
         self._series_max = series_max
-        # By subject and identity in one number: tens of thousands of pairs would weigh as much as
-        # all the rest.
-        self._slots: dict[int, int] = {}
-        self._keys = array("q")
+        self._slots = Slots()
+        self._subject, self._identity = array("q"), array("q")
         self._free: list[int] = []
         self._group, self._at_ms, self._until_ms = array("q"), array("q"), array("q")
         self._value, self._count = array("d"), array("d")
@@ -49,15 +48,15 @@ class Series:
 
     def slot(self, subject: int, identity: int) -> int:
         """Slot of a series, -1 if it has none."""
-        return self._slots.get(subject << IDENTITY_BITS | identity, -1)
+        return self._slots.get(subject, identity)
 
     def add(self, subject: int, identity: int, group: int) -> int:
         """A slot for a new series; -1 if there are too many."""
         if len(self._slots) >= self._series_max:
             return -1
         slot = self._free.pop() if self._free else self._append()
-        key = subject << IDENTITY_BITS | identity
-        self._slots[key], self._keys[slot] = slot, key
+        self._slots.put(subject, identity, slot)
+        self._subject[slot], self._identity[slot] = subject, identity
         self._group[slot], self._value[slot], self._count[slot] = group, NAN, NAN
         self._at_ms[slot] = self._until_ms[slot] = 0
         return slot
@@ -97,7 +96,7 @@ class Series:
     def end(self, slot: int) -> None:
         """Its source says that it is over."""
         self.ended += 1
-        del self._slots[self._keys[slot]]
+        self._slots.remove(self._subject[slot], self._identity[slot])
         self._at_ms[slot] = self._until_ms[slot] = 0
         self._free.append(slot)
 
@@ -115,7 +114,8 @@ class Series:
         )  # fmt: skip
 
     def _append(self) -> int:
-        for column in (self._group, self._value, self._count, self._at_ms, self._until_ms):
-            column.append(0)
-        self._keys.append(0)
-        return len(self._keys) - 1
+        for whole in (self._subject, self._identity, self._group, self._at_ms, self._until_ms):
+            whole.append(0)
+        for number in (self._value, self._count):
+            number.append(0.0)
+        return len(self._group) - 1

@@ -133,7 +133,7 @@ def _head(url: SplitResult) -> bytes:
     path = quote(url.path or "/", safe=KEPT)
     lines = [
         f"GET {path}{'?' * bool(url.query)}{quote(url.query, safe=KEPT)} HTTP/1.1",
-        f"Host: {url.netloc.encode('idna').decode()}",
+        f"Host: {url.netloc if url.netloc.isascii() else url.netloc.encode('idna').decode()}",
         f"Accept: {ACCEPT}",
         "Accept-Encoding: identity",
         "User-Agent: hexi-agent",

@@ -100,7 +100,10 @@ class Looks:
             return Known(form.shape, values)
         self._form = None
         samples = self._forms.reader.read(page, content_type)
-        # The layout that still fits is kept: to make one costs more than to prove a page.
-        self._form = form if values is not None else self._forms.of(page, content_type, samples)
         self._content_type = content_type
+        if form is not None and values is not None:
+            # Proved again, and nothing new on it.
+            self._form = form
+            return Known(form.shape, values)
+        self._form = self._forms.of(page, content_type, samples)
         return samples
