@@ -210,6 +210,22 @@ def test_a_claim_is_cancelled_expires_and_gives_up_when_nothing_could_hold_it() 
     assert reports == said
 
 
+def test_who_gives_up_leaves_its_servers_to_an_older_claim_on_the_same_tick() -> None:
+    here = full(3)
+    here.run("gang", 2, 3, replicas=2, claim=True)
+    here.end("known-0", 4)
+    here.end("open-0", 4)
+    here.run("early", 2, 60, claim=True)
+    assert [part.server for part in here.claim_of("early").allocations] == [2]
+    over_min = 3 + RULES.claims.hold_ms // MINUTE_MS
+
+    here.tick(over_min)
+
+    assert here.site.placements["gang"].reason == EXPIRED
+    assert here.site.placements["early"].state is PlacementState.PLACED
+    assert not here.tick(over_min)
+
+
 def test_a_claim_moves_when_one_of_its_servers_is_lost() -> None:
     here = full(3)
     here.run("gang", 2, 3, replicas=2, claim=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from hexi_scheduler.domain.facts import JUDGED, Reservation, ServerSet, SiteFacts
 from hexi_scheduler.domain.latency import MeasureLatency
@@ -101,16 +102,21 @@ def _decide(
 def _keep_claims(
     site: Site, command: PlaceCommand, at_ms: int, policy: Policy, rules: Rules
 ) -> Iterator[Placement]:
-    """On a tick until nothing changes: who is served leaves servers where another may fit now."""
-    again = True
-    while again:
-        again = False
-        if isinstance(command, Tick):
-            yield from review(site, command.now_ms, rules)
-        if site.regained() or isinstance(command, Tick):
-            for placement in serve(site, at_ms, policy, rules):
-                again = isinstance(command, Tick)
-                yield placement
+    """On a tick until a round decides nothing: who is served or gives up leaves servers where
+    another fits, and a claim is served, declined or moved to a later start but once or twice."""
+    regained = site.regained()
+    if not isinstance(command, Tick):
+        if regained:
+            yield from serve(site, at_ms, policy, rules)
+        return
+    decided = True
+    while decided:
+        decided = False
+        for placement in chain(
+            review(site, command.now_ms, rules), serve(site, at_ms, policy, rules)
+        ):
+            decided = True
+            yield placement
 
 
 def _decide_site(
