@@ -157,6 +157,12 @@ async def test_a_lie_and_a_benchmark_are_graded_for_what_they_are(province: Prov
     stub = province.stub(province.agent(one))
     for _ in range(2):
         await stub.ReportCompute(pb.ReportComputeRequest(site_id=one, vector=vector))
+    elsewhere = shapes.ComputeVector()
+    elsewhere.CopyFrom(vector)
+    elsewhere.server = 1_000_000
+    with pytest.raises(grpc.aio.AioRpcError, match="vector.server") as refused:
+        await stub.ReportCompute(pb.ReportComputeRequest(site_id=one, vector=elsewhere))
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
     found = await province.until_measured(one, lambda m: m.compute and len(m.links) == 2)
 

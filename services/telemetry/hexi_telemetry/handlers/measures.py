@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hexi_kit.clock import Clock
-from hexi_kit.errors import FailedPrecondition, NotFound, ResourceExhausted
+from hexi_kit.errors import (
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+    Violation,
+)
 from hexi_kit.metrics import counter
 
 from hexi_telemetry.domain.carbon import HOUR_MS
@@ -77,7 +83,9 @@ class Measures:
         if servers is None:
             raise FailedPrecondition("expected a known server set revision", "server_set_revision")
         if vector.server >= servers:
-            raise FailedPrecondition(f"expected one of {servers} servers", "vector.server")
+            # Of this revision it will never be one: to say it again is of no use.
+            reason = f"expected one of {servers} servers, was {vector.server}"
+            raise InvalidArgument([Violation("vector.server", reason)])
         await self._store.save_vector(site_id, vector._replace(measured_at_ms=self._clock.now_ms()))
         # Who reads its vectors just now may not have seen this one.
         self._reading.discard(site_id)
