@@ -32,7 +32,7 @@ from tests.bench.province import Province, running
 SERVERS = int(os.environ.get("SERVERS", "1000"))
 DURATION_S = int(os.environ.get("DURATION_S", "120"))
 MODES = os.environ.get("MODES", "fleet page collect targets").split()
-SETTLE_S, PERIOD_MS = 25.0, 10_000
+SETTLE_S, PERIOD_MS = 35.0, 10_000
 SITE = SITES[0]
 CLOCK = SystemClock()
 # As the one file starts itself.

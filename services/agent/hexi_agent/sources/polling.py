@@ -21,7 +21,7 @@ LOCKED_OUT_S = 300.0
 AILING_AT_ONCE = 8
 # Moments of a period at which targets are asked, some at each: to wake up for every one of them
 # would take twice the time.
-MOMENTS = 40
+MOMENTS = 20
 
 Ask = Callable[[], Awaitable[None]]
 
