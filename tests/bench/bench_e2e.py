@@ -47,7 +47,8 @@ class Placements:
 def batch(size: int) -> list[workload_pb2.WorkloadSpec]:
     spec = workload_pb2.WorkloadSpec(
         name="bench",
-        template=workload_pb2.TEMPLATE_RENDER,
+        # Not one that may wait: in the evening it would, for the cheaper hours of the night.
+        template=workload_pb2.TEMPLATE_INFERENCE,
         replicas=1,
         resources=common_pb2.Resources(cpu_milli=1_000, memory_mib=512),
         duration_s=3_600,

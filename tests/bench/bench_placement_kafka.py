@@ -49,7 +49,8 @@ def mixed() -> Specs:
     specs = [
         workload_pb2.WorkloadSpec(
             name="bench",
-            template=workload_pb2.TEMPLATE_RENDER,
+            # Not one that may wait: in the evening it would, for the cheaper hours of the night.
+            template=workload_pb2.TEMPLATE_INFERENCE,
             replicas=1,
             resources=common_pb2.Resources(
                 cpu_milli=cpu,
