@@ -160,7 +160,7 @@ async def test_a_lie_and_a_benchmark_are_graded_for_what_they_are(province: Prov
     elsewhere = shapes.ComputeVector()
     elsewhere.CopyFrom(vector)
     elsewhere.server = 1_000_000
-    with pytest.raises(grpc.aio.AioRpcError, match="vector.server") as refused:
+    with pytest.raises(grpc.aio.AioRpcError, match=r"vector\.server") as refused:
         await stub.ReportCompute(pb.ReportComputeRequest(site_id=one, vector=elsewhere))
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
