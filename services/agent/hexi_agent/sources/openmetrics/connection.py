@@ -41,8 +41,9 @@ class Connection(asyncio.BufferedProtocol):
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    async def ask(self, request: bytes) -> Answer:
-        """
+    async def ask(self, request: bytes, turn: asyncio.Event) -> Answer:
+        """The answer, which is not looked at before it is its `turn`.
+
         Raises:
             AnswerError, TooLargeError: the connection is closed then.
         """
@@ -51,6 +52,9 @@ class Connection(asyncio.BufferedProtocol):
         reply = self._reply = _Reply(self._bytes_max)
         try:
             self._transport.write(request)
+            self._transport.pause_reading()
+            await turn.wait()
+            self._transport.resume_reading()
             answer = await reply.done
         except BaseException:
             # Whatever still comes is no answer to the next question.

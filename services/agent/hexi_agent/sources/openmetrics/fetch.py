@@ -30,6 +30,8 @@ ACCEPT = f"{TEXT};version=0.0.4,{OPENMETRICS};version=1.0.0;q=0.8,*/*;q=0.1"
 PAGE_SHARE = 0.9
 # Of a name with several addresses the next is tried when one has been silent for so long.
 NEXT_ADDRESS_S = 0.25
+# Answers wait so long in the kernel for each other: to wake up for one costs more than to read it.
+TOGETHER_S = 0.1
 OK = 200
 UNKNOWN_CALLER = (401, 403)
 PORTS = {"http": 80, "https": 443}
@@ -54,6 +56,9 @@ class Exporters:
         self._buffer = memoryview(bytearray(READ_BYTES))
         self._open: dict[str, Connection] = {}
         self._heads: dict[str, bytes] = {}
+        self._together_s = min(TOGETHER_S, options.timeout_ms / 10_000)
+        self._next = asyncio.Event()
+        self._next.set()
 
     def __enter__(self) -> Exporters:
         return self
@@ -91,12 +96,19 @@ class Exporters:
         kept = self._open.get(url)
         if kept is not None and kept.is_open:
             try:
-                return await kept.ask(request)
+                return await kept.ask(request, self._turn())
             except StaleError:
                 # The exporter has ended it while nobody asked.
                 pass
         connection = self._open[url] = await self._connect(urlsplit(url))
-        return await connection.ask(request)
+        return await connection.ask(request, self._turn())
+
+    def _turn(self) -> asyncio.Event:
+        """Set soon, for all who ask meanwhile."""
+        if self._next.is_set():
+            self._next = asyncio.Event()
+            asyncio.get_running_loop().call_later(self._together_s, self._next.set)
+        return self._next
 
     async def _connect(self, url: SplitResult) -> Connection:
         _, connection = await asyncio.get_running_loop().create_connection(
