@@ -30,8 +30,9 @@ ACCEPT = f"{TEXT};version=0.0.4,{OPENMETRICS};version=1.0.0;q=0.8,*/*;q=0.1"
 PAGE_SHARE = 0.9
 # Of a name with several addresses the next is tried when one has been silent for so long.
 NEXT_ADDRESS_S = 0.25
-# Answers wait so long in the kernel for each other: to wake up for one costs more than to read it.
-TOGETHER_S = 0.1
+# Of a period, for which answers wait in the kernel for each other: to wake up for one of them costs
+# more than to read it.
+TOGETHER_SHARE = 0.01
 OK = 200
 UNKNOWN_CALLER = (401, 403)
 PORTS = {"http": 80, "https": 443}
@@ -56,7 +57,7 @@ class Exporters:
         self._buffer = memoryview(bytearray(READ_BYTES))
         self._open: dict[str, Connection] = {}
         self._heads: dict[str, bytes] = {}
-        self._together_s = min(TOGETHER_S, options.timeout_ms / 10_000)
+        self._together_s = TOGETHER_SHARE * min(options.period_ms, options.timeout_ms) / 1_000
         self._next = asyncio.Event()
         self._next.set()
 
