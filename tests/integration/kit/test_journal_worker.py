@@ -54,6 +54,16 @@ async def test_killed_beside_the_commit(world: JournalWorld, point: str) -> None
     assert world.wrong() == []
 
 
+async def test_begins_behind_what_retention_took(world: JournalWorld) -> None:
+    await world.send(400)
+    await world.trim(40)
+    world.start_worker("late", first=40)
+
+    await world.until_decided(240)
+
+    assert world.decided == {partition: list(range(40, 100)) for partition in range(4)}
+
+
 async def test_a_frozen_owner_wakes_and_must_not_write(world: JournalWorld) -> None:
     world.start_worker("frozen")
     await world.send(2_000)

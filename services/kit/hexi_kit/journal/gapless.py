@@ -22,6 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from hexi_kit.kafka.fetching import ask_again_soon
+from hexi_kit.logs import get_logger
 
 GETMANY_TIMEOUT_S = 1.0
 
@@ -108,9 +109,15 @@ class GaplessConsumer(driver.Consumer):
 
     async def _seek_back(self, missed: dict[TP, int], generation: int) -> None:
         """After a rebalance there is nothing to repair: it seeks by itself."""
+        begins = await self.earliest_offsets(*missed) if missed else {}
         for tp, expected in missed.items():
             if generation == self.app.consumer_generation_id and self._next.get(tp) == expected:
-                await super()._seek(tp, expected)
+                first = begins.get(tp, 0)
+                if first > expected:
+                    # Nobody read them for as long as they are kept: no seek brings them back.
+                    lost = {"topic": tp.topic, "partition": tp.partition, "lost": first - expected}
+                    get_logger().error("commands.retention_took", **lost)
+                await self._seek(tp, max(first, expected))
 
     def _is_guarded(self, tp: TP) -> bool:
         return tp.topic in self.app.guarded

@@ -37,6 +37,7 @@ class WorkerOptions:
     identity: str
     partitions: int = 4
     session_timeout_s: float = 6.0
+    first: int = 0  # commands before it are gone
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -54,13 +55,13 @@ def decision_topic(run: str, partitions: int) -> Topic:
 class Numbering:
     """Decides each command once, in order: the decision of offset n follows that of n - 1."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, first: int) -> None:
+        self._journal, self._first = journal, first
         self._decided: dict[int, int] = {}
 
     def rebuild(self, partition: int, items: Items) -> None:
         offsets = [int(value.split(b",")[1]) for value in items.values()]
-        self._decided[partition] = max(offsets, default=-1)
+        self._decided[partition] = max(offsets, default=self._first - 1)
 
     async def handle(self, commands: Commands) -> None:
         written: dict[int, list[tuple[bytes, bytes | None]]] = {}
@@ -93,7 +94,7 @@ def build(options: WorkerOptions) -> JournalApp:
         )
     )
     journal = app.journal(decision_topic(options.run, options.partitions), SystemClock())
-    numbering = Numbering(journal)
+    numbering = Numbering(journal, options.first)
     journal.on_recover(numbering.rebuild)
 
     async def decide(stream: Any) -> None:

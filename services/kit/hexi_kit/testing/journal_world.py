@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from hexi_kit.identity import Identity
 from hexi_kit.journal.ownership import is_fence
@@ -54,9 +55,9 @@ class JournalWorld:
         await self._producer.stop()
         await self._reader.stop()
 
-    def start_worker(self, instance: str, faults: str = "") -> None:
+    def start_worker(self, instance: str, faults: str = "", first: int = 0) -> None:
         """A worker process; its output goes to a file of its own."""
-        options = replace(self._options, instance=instance)
+        options = replace(self._options, instance=instance, first=first)
         environment = {**os.environ, "HEXI_FAULTS": faults}
         with (self._logs / f"{instance}.log").open("ab") as log:
             self._workers[instance] = subprocess.Popen(
@@ -90,6 +91,19 @@ class JournalWorld:
             )
         await self._producer.flush()
         self._sent += count
+
+    async def trim(self, before: int) -> None:
+        """Take the commands before an offset out of every partition, as retention does."""
+        admin = AIOKafkaAdminClient(**client_options(self._options.bootstrap, self._identity))
+        await admin.start()
+        try:
+            partitions = range(self._options.partitions)
+            gone = {
+                TopicPartition(self.commands.name, p): RecordsToDelete(before) for p in partitions
+            }
+            await admin.delete_records(gone)
+        finally:
+            await admin.close()
 
     async def until_decided(self, count: int) -> None:
         """Read on until so many decisions of this run are in the log."""
