@@ -67,13 +67,18 @@ async def measured(folder: Path, config: Path) -> None:
     """Starts it, waits for frames on disk, ends it."""
     process = await start(folder, "--config", str(config))
     clock = SystemClock()
-    async with asyncio.timeout(60):
-        while sum(highest_sequences(folder / "state").values()) < 3:
-            assert process.returncode is None, (await process.communicate())[1].decode()
-            await clock.sleep(0.05)
-    began_s = clock.real_monotonic_s()
-    process.send_signal(signal.SIGTERM)
-    await process.communicate()
+    try:
+        async with asyncio.timeout(60):
+            while sum(highest_sequences(folder / "state").values()) < 3:
+                assert process.returncode is None, (await process.communicate())[1].decode()
+                await clock.sleep(0.05)
+        began_s = clock.real_monotonic_s()
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
     assert process.returncode == 0
     assert clock.real_monotonic_s() - began_s < 10
