@@ -78,7 +78,7 @@ def requests() -> list[bytes]:
             asked = shapes[n % len(shapes)].resources
             spec = workload_pb2.WorkloadSpec(
                 name=f"w{n}",
-                template=workload_pb2.TEMPLATE_RENDER,
+                template=workload_pb2.TEMPLATE_INFERENCE,
                 replicas=1,
                 duration_s=600,
                 resources=common_pb2.Resources(

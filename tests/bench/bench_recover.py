@@ -69,7 +69,7 @@ def facts(site_id: str) -> list[Entry]:
 def workload(number: int, now_ms: int, reader: WorkloadReader) -> Workload:
     spec = workload_pb2.WorkloadSpec(
         name=f"live-{number % 50}",
-        template=workload_pb2.TEMPLATE_RENDER,
+        template=workload_pb2.TEMPLATE_INFERENCE,
         replicas=1,
         resources=common_pb2.Resources(cpu_milli=1_000 * (1 + number % 4), memory_mib=512),
         duration_s=3_600,

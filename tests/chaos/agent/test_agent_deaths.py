@@ -108,7 +108,7 @@ def real(folder: Path, number: int) -> workload_pb2.WorkloadSpec:
     program = f"import time; open({str(folder / str(number))!r}, 'a').write('x'); time.sleep(0.5)"
     return workload_pb2.WorkloadSpec(
         name=f"real-{number}",
-        template=workload_pb2.TEMPLATE_RENDER,
+        template=workload_pb2.TEMPLATE_INFERENCE,
         replicas=1,
         priority=100,
         duration_s_max=3_600,
