@@ -14,7 +14,7 @@ from hexi_contracts import topics
 from hexi_kit import ids
 from hexi_kit.clock import SystemClock
 
-from tests.bench.figures import percentile, show
+from tests.bench.figures import show, show_latencies
 from tests.bench.province import TENANT, Province, running
 
 SERVICES = ("inventory", "scheduler", "scheduler-worker")
@@ -98,14 +98,7 @@ async def steady(province: Province, placements: Placements, load: Load) -> None
         if at_s >= warm_s and p in placements.seen
     ]
     unseen = sum(p not in placements.seen for p in called)
-    for percent in (50, 90, 99):
-        show(
-            f"{load.name}.latency_p{percent}_at_{load.rate}_per_s",
-            percentile(waits_ms, percent),
-            "ms",
-            workloads=len(waits_ms),
-            unplaced=unseen,
-        )
+    show_latencies(load.name, load.rate, waits_ms, unseen)
 
 
 async def saturated(province: Province, placements: Placements, load: Load) -> None:

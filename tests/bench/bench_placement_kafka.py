@@ -17,7 +17,7 @@ from hexi_contracts import topics
 from hexi_kit.kafka.producer import EventProducer
 
 from tests.bench.bench_e2e import SERVICES, Load, Placements, clock, steady
-from tests.bench.figures import percentile, show
+from tests.bench.figures import show, show_latencies
 from tests.bench.province import Province, running
 from tests.bench.request_log import Ready, Specs, laid_ready, send
 
@@ -92,14 +92,7 @@ class Sender:
             unplaced += sum(p not in seen for p in request.placements)
             if at_s >= began_s + warm_s:
                 waits_ms += [1_000 * (seen[p] - at_s) for p in request.placements if p in seen]
-        for percent in (50, 90, 99):
-            show(
-                f"placement-kafka.latency_p{percent}_at_{rate}_per_s",
-                percentile(waits_ms, percent),
-                "ms",
-                workloads=len(waits_ms),
-                unplaced=unplaced,
-            )
+        show_latencies("placement-kafka", rate, waits_ms, unplaced)
 
     async def saturated(self) -> None:
         """As fast as placements come back: the rate of placement records."""

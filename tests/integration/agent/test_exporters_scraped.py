@@ -8,13 +8,13 @@ import gzip
 import os
 import shutil
 import socket
-import ssl
 from collections import Counter
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, encode_basic_auth, web
+from hexi_agent.sources.listening import ServerTls
 from hexi_agent.sources.openmetrics.options import OpenMetricsOptions
 from hexi_agent.sources.openmetrics.page import OPENMETRICS
 from hexi_agent.sources.openmetrics.source import make
@@ -127,9 +127,11 @@ async def test_what_is_no_page_is_down_and_nobody_waits_for_it() -> None:
 async def test_a_login_is_sent_over_a_verified_connection(tmp_path: Path) -> None:
     pki = Pki(tmp_path)
     served, ours = pki.service("exporter"), pki.service("agent")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=served.ca_path)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(served.cert_path, served.key_path)
+    context = ServerTls(
+        certificate=served.cert_path,
+        private_key=served.key_path,
+        client_authority=served.ca_path,
+    ).context()
     password = tmp_path / "password"
     password.write_text("sesame\n")
     heard: list[str] = []

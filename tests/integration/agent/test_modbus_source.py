@@ -15,6 +15,7 @@ from hexi_agent.mapping.board import Board, BoardOptions
 from hexi_agent.mapping.match import RuleBook
 from hexi_agent.mapping.rules import shipped
 from hexi_agent.mapping.subjects import Subjects
+from hexi_agent.sources.listening import ServerTls
 from hexi_agent.sources.modbus.options import ModbusOptions
 from hexi_agent.sources.modbus.source import ModbusSource, make
 from hexi_agent.sources.raw import RawReading
@@ -106,9 +107,11 @@ async def test_units_behind_one_gateway_are_read_and_meet_the_sites_meters() -> 
 async def test_meters_are_read_by_tls_and_only_by_who_shows_a_certificate(tmp_path: Path) -> None:
     pki = Pki(tmp_path)
     served, ours = pki.service("meter"), pki.service("agent")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=served.ca_path)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(served.cert_path, served.key_path)
+    context = ServerTls(
+        certificate=served.cert_path,
+        private_key=served.key_path,
+        client_authority=served.ca_path,
+    ).context()
     shown = {"certificate": ours.cert_path, "private_key": ours.key_path}
     tls = {"authority": served.ca_path}
     async with meters(1, context=context) as port:

@@ -19,6 +19,7 @@ from hexi_agent.discovery.census import Census
 from hexi_agent.mapping.match import RuleBook
 from hexi_agent.mapping.rules import shipped
 from hexi_agent.mapping.subjects import Subjects
+from hexi_agent.sources.listening import ServerTls
 from hexi_agent.sources.redfish.options import Credentials, RedfishOptions
 from hexi_agent.sources.redfish.source import RedfishSource, make
 from hexi_agent.testing.collected import Collected, Noted, collecting
@@ -168,8 +169,7 @@ async def test_only_a_trusted_certificate_is_spoken_to(
     tmp_path: Path, controllers: Callable[..., Any]
 ) -> None:
     identity = Pki(tmp_path / "pki").service("bmc")
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(identity.cert_path, identity.key_path)
+    tls = ServerTls(certificate=identity.cert_path, private_key=identity.key_path).context()
     small = await controllers(small_tree(), tls=tls)
     der = ssl.PEM_cert_to_DER_cert(identity.cert_path.read_text())
     pinned = {"url": small.url, "server": "s0", "fingerprint": sha256(der).hexdigest()}

@@ -133,10 +133,11 @@ def test_the_file_of_the_site_is_named_by_argument_or_variable_and_is_one(
     assert main(typed) == 2
     assert "nowhere.yaml" in capsys.readouterr().err
 
-    with pytest.raises(SystemExit) as caught:
-        main([*typed, "--config", config, "--config", config])
-    assert caught.value.code == 2
-    assert "was 2" in capsys.readouterr().err
+    for command in (typed, ["discover"], ["rotate-key"]):
+        with pytest.raises(SystemExit) as caught:
+            main([*command, "--config", config, "--config", config])
+        assert caught.value.code == 2
+        assert "was 2" in capsys.readouterr().err
 
 
 async def test_discover_finds_a_server_and_writes_it_when_told(

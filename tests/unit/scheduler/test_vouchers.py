@@ -153,3 +153,14 @@ def test_the_policy_says_days_of_shanghai_and_nothing_that_nobody_knows() -> Non
     for wrong in (said, said | days | {"budget": 1}, days, said | days | {"from": "soon"}):
         with pytest.raises(ValueError):
             dated_vouchers([wrong])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("share_milli", "half"), ("amount_fen", 1.5), ("class_ids", "A100")]
+)
+def test_a_field_of_another_kind_is_refused(field: str, value: object) -> None:
+    said = {"voucher_id": "v", "tenant_id": "acme", "share_milli": 300, "amount_fen": 200_000}
+    days = {"from": "2026-01-01", "until": "2027-01-01"}
+
+    with pytest.raises(ValueError, match=f"{field}: expected"):
+        dated_vouchers([said | days | {field: value}])

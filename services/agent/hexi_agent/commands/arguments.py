@@ -11,7 +11,7 @@ EPILOG = """exit codes 退出码: 0 all is well 正常, 1 something is missing o
 2 wrong input or configuration 输入或配置有误."""
 
 
-OF_ONE_SITE = ("map", "discover")
+OF_ONE_SITE = ("map", "discover", "rotate-key")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -23,6 +23,7 @@ from faust.types import TP
 
 from hexi_kit.kafka.fetching import ask_again_soon
 from hexi_kit.logs import get_logger
+from hexi_kit.metrics import counter
 
 GETMANY_TIMEOUT_S = 1.0
 
@@ -117,6 +118,7 @@ class GaplessConsumer(driver.Consumer):
                     # Nobody read them for as long as they are kept: no seek brings them back.
                     lost = {"topic": tp.topic, "partition": tp.partition, "lost": first - expected}
                     get_logger().error("commands.retention_took", **lost)
+                    counter("journal.commands_lost").add(first - expected, {"topic": tp.topic})
                 await self._seek(tp, max(first, expected))
 
     def _is_guarded(self, tp: TP) -> bool:

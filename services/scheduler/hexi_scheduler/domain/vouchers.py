@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 MICRO_YUAN_PER_FEN = 10_000
 WHOLE_MILLI = 1_000
+KINDS = {"share_milli": int, "amount_fen": int, "class_ids": list, "site_ids": list}
 
 
 class Voucher(NamedTuple):
@@ -96,6 +97,9 @@ def by_tenant(vouchers: Iterable[Voucher]) -> Mapping[str, tuple[Voucher, ...]]:
 
 
 def _voucher(said: Mapping[str, Any]) -> Voucher:
+    for name, kind in KINDS.items():
+        if name in said and type(said[name]) is not kind:
+            raise ValueError(f"{name}: expected {kind.__name__}, was {said[name]!r}")
     fields: dict[str, Any] = {
         name: tuple(v) if isinstance(v, list) else v for name, v in said.items()
     }

@@ -16,6 +16,7 @@ from hexi_kit.errors import InvalidArgument, Violation
 from hexi_kit.ids import derive
 
 from hexi_agent.sources.findings import Finding, Findings
+from hexi_agent.sources.listening import ServerTls
 from hexi_agent.sources.redfish.document import (
     BODY_BYTES_MAX,
     Document,
@@ -100,12 +101,10 @@ class PushDoor:
             await self._runner.cleanup()
 
     def _tls(self) -> ssl.SSLContext | None:
-        options = self._options
-        if options.certificate is None:
+        certificate, private_key = self._options.certificate, self._options.private_key
+        if certificate is None or private_key is None:
             return None
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(options.certificate, options.private_key)
-        return context
+        return ServerTls(certificate=certificate, private_key=private_key).context()
 
     async def _receive(self, request: web.Request) -> web.Response:
         sender = self._senders.get(request.match_info["id"])
