@@ -163,7 +163,7 @@ def _release(world: World, live: list[tuple[str, str]], now_ms: int) -> None:
     """One that runs somewhere goes, and both stages forget it."""
     if not live:
         return
-    at = world.dice.randrange(len(live))
+    at = int(world.dice.random() * len(live))
     live[at], live[-1] = live[-1], live[at]
     site_id, name = live.pop()
     site = world.sites[site_id]

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 
 from hexi.inventory.v1 import inventory_pb2
 from hexi.scheduler.v1 import workload_pb2
-from hexi_scheduler.domain.closures import Drain, RackPower, SiteLoss
+from hexi_scheduler.domain.closures import SITE_LOST, Drain, RackPower, SiteLoss
 from hexi_scheduler.domain.facts import Condition
 from hexi_scheduler.domain.keep import HeadroomRules, KeepRules, PenaltyRules, SpareRules
 from hexi_scheduler.domain.owed import SLOT_MS
@@ -21,7 +21,6 @@ from hexi_scheduler.domain.place.place_commands import Place, PlaceCommand, Plac
 from hexi_scheduler.domain.place.policy import BestFit
 from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
 from hexi_scheduler.domain.place.site import Site
-from hexi_scheduler.domain.place.site_loss import SITE_LOST
 from hexi_scheduler.domain.place.site_offer import offer_of
 from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import Placement

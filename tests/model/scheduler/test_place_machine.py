@@ -214,7 +214,7 @@ class PlaceMachine(RuleBasedStateMachine):
 
 
 def _picture(site: Site) -> dict[str, object]:
-    known = {k: v for k, v in vars(site).items() if not k.startswith("_")}
+    known = {k: getattr(site, k) for k in Site.__slots__ if not k.startswith("_")}
     facts = {k: v for k, v in known.items() if k not in ("capacity", "hunt")}
     capacity = site.capacity
     pools = {

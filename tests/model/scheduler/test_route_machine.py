@@ -244,7 +244,7 @@ def _left_ms(route: Route) -> int:
 
 def _picture(router: Router, *but: str) -> dict[str, object]:
     objects = ("board", "routes", "waiting", "shares", "unserved")
-    kept = {k: v for k, v in vars(router).items() if k not in (*objects, *but)}
+    kept = {k: getattr(router, k) for k in Router.__slots__ if k not in (*objects, *but)}
     return {
         **kept,
         "routes": {name: router.routes[name] for name in router.routes},

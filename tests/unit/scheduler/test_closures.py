@@ -7,7 +7,7 @@ command and report delivered twice.
 from __future__ import annotations
 
 import pytest
-from hexi_scheduler.domain.closures import Drain, SiteLoss, Window
+from hexi_scheduler.domain.closures import SITE_LOST, Drain, SiteLoss, Window
 from hexi_scheduler.domain.facts import Condition, Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.keep import KeepRules, PenaltyRules, SpareRules
 from hexi_scheduler.domain.owed import Report
@@ -16,7 +16,6 @@ from hexi_scheduler.domain.place.place_commands import Place, PlaceCommand, Plac
 from hexi_scheduler.domain.place.policy import BestFit
 from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
 from hexi_scheduler.domain.place.site import Site
-from hexi_scheduler.domain.place.site_loss import SITE_LOST
 from hexi_scheduler.domain.place.site_offer import offer_of
 from hexi_scheduler.domain.place.step_place import step
 from hexi_scheduler.domain.placement import Placement, PlacementState

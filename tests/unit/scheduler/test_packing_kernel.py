@@ -133,7 +133,7 @@ def test_it_finds_what_a_plain_scan_finds(
             capacity.give(*placed.pop(0))
         allowed = np.arange(len(fleet)) % 2 == 0 if other == 3 else None
 
-        found = board.choose(pools, resources, allowed)
+        found = board.choose((pools,), resources, allowed)
 
         assert found == plain.choose(resources, allowed)
         if found is not None:
@@ -156,12 +156,12 @@ def test_before_anything_came_a_broken_device_breaks_on() -> None:
     capacity = Capacity([Server("r", "T4", "fleet", 8_000, 64, 2) for _ in range(2)])
     board, pools = Board(capacity, RULES, None), tuple(capacity.pools.values())
     share = Resources(1_000, 1, 1, 250)
-    first = board.choose(pools, share, None)
+    first = board.choose((pools,), share, None)
     assert first == Allocation(0, (0,), 250)
 
     capacity.take(first, share)
 
-    assert board.choose(pools, share, None) == first
+    assert board.choose((pools,), share, None) == first
 
 
 def test_more_shapes_than_rows_are_decided_alike() -> None:
@@ -171,7 +171,7 @@ def test_more_shapes_than_rows_are_decided_alike() -> None:
     board, pools = Board(capacity, rules, None), tuple(capacity.pools.values())
     for turn in range(600):
         asked = Resources(1 + turn % 300, 1)
-        found = board.choose(pools, asked, None)
+        found = board.choose((pools,), asked, None)
         assert found == Allocation(0, (), 0)
         if turn % 7 == 0:
             capacity.take(found, asked)

@@ -41,7 +41,7 @@ def one_pool(*free: tuple[int, int, tuple[int, ...]]) -> Capacity:
 
 
 def best_fit(capacity: Capacity, asked: Resources) -> int | None:
-    found = BestFit().choose(capacity, None, tuple(capacity.pools.values()), asked)
+    found = BestFit().choose(capacity, None, (tuple(capacity.pools.values()),), asked)
     return found.server if found else None
 
 
@@ -66,7 +66,7 @@ def test_sums_are_those_of_the_servers_in_service(
     for number, resources in enumerate(asked):
         if number == len(asked) // 2:
             capacity.bar(Condition.HOT, out)
-        found = BestFit().choose(capacity, None, tuple(capacity.pools.values()), resources)
+        found = BestFit().choose(capacity, None, (tuple(capacity.pools.values()),), resources)
         if found is not None:
             capacity.take(found, resources)
 

@@ -11,9 +11,8 @@ from hexi_kit.errors import NotFound
 from hexi_kit.rpc.validate import Violations
 
 from hexi_scheduler import handlers
-from hexi_scheduler.domain.closures import Drain, SiteLoss
+from hexi_scheduler.domain.closures import SITE_LOST, Drain, SiteLoss
 from hexi_scheduler.domain.place.closure_commands import DeclareLoss, DirectDrain
-from hexi_scheduler.domain.place.site_loss import SITE_LOST
 from hexi_scheduler.ports import SiteStates, Workloads
 from hexi_scheduler.wire.closures import said_of_closure
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+SITE_LOST = "site lost"  # how the reason of work begins that went with its site
+
 
 class Window(NamedTuple):
     """Announced maintenance in [start, end); no racks: the whole site."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-from hexi_scheduler.domain.placement import Placement, PlacementState
+from hexi_scheduler.domain.placement import CLAIMED, DECLINED, ENDED, PLACED, STARTED, Placement
 
 SLOT_MS = 15 * 60 * 1_000
 CANCELLED = "cancelled"
@@ -66,12 +66,12 @@ def owed_by(record: Placement) -> list[Owed]:
     So what a crash cut off is found again, the same to the byte, in the journal.
     """
     state = record.state
-    if state is PlacementState.PLACED or state is PlacementState.CLAIMED:
+    if state is PLACED or state is CLAIMED:
         return []
-    if state is PlacementState.DECLINED:
+    if state is DECLINED:
         return [_report(record, PlaceOutcome.DECLINED)]
     started_ms = record.run.started_at_ms
-    if state is PlacementState.STARTED:
+    if state is STARTED:
         return [Usage(UsageKind.STARTED, record, started_ms, started_ms)]
     owed: list[Owed] = []
     if started_ms:
@@ -90,7 +90,7 @@ def _last_stretch(over: Placement) -> Iterator[Usage]:
 
 
 def _outcome_of(over: Placement) -> PlaceOutcome:
-    if over.state is PlacementState.ENDED:
+    if over.state is ENDED:
         return PlaceOutcome.ENDED
     return PlaceOutcome.CANCELLED if over.reason == CANCELLED else PlaceOutcome.EVICTED
 

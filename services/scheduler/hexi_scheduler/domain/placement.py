@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from hexi_scheduler.domain.why import WhyNot
 from hexi_scheduler.domain.workload import WHOLE, Workload
+
+LISTED_MAX = 4_096
 
 
 class PlacementState(IntEnum):
@@ -18,6 +21,10 @@ class PlacementState(IntEnum):
     ENDED = 4
     EVICTED = 5
     CLAIMED = 6
+
+
+# By a name of their own: to ask the class for a member takes as long as a call.
+PLACED, DECLINED, STARTED, ENDED, EVICTED, CLAIMED = PlacementState
 
 
 class Allocation(NamedTuple):
@@ -41,6 +48,12 @@ class Tariff(NamedTuple):
         if at_ms < self.lease_until_ms:
             return self.lease_micro_yuan, self.lease_id
         return self.list_micro_yuan, ""
+
+
+@lru_cache(LISTED_MAX)
+def listed(micro_yuan: int) -> Tariff:
+    """Of the list; all that are placed at one price share it."""
+    return Tariff(micro_yuan)
 
 
 class Run(NamedTuple):
@@ -83,4 +96,5 @@ class Placement(NamedTuple):
     @property
     def live(self) -> bool:
         """It holds capacity."""
-        return self.state is PlacementState.PLACED or self.state is PlacementState.STARTED
+        state = self.state
+        return state is PLACED or state is STARTED

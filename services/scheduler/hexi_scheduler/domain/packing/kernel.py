@@ -1,4 +1,4 @@
-"""The compiled part of packing: the cost of a shape on a server, and the server of least cost.
+"""The compiled part of packing: the cost of a shape on a server.
 
 A cost is how much the worth of a server falls when the shape is put there, in thousandths of a
 milli-device. Worth is a sum of table look-ups, so that a cost takes some ten nanoseconds. Arrays
@@ -7,44 +7,35 @@ come in few parcels, since handing one over takes longer than that.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hexi_scheduler.domain.packing.columns import (
-    BLOCK,
     CPU,
     CPU_TOTAL,
     DEVICES,
-    LAST,
-    MEMORY,
     POOL,
-    SERVER,
     SHUT,
-    TURN,
+    UNKNOWN,
     WORTH,
-    WORTH_AT,
+    Int32s,
+    Int64s,
 )
 from hexi_scheduler.domain.packing.worth import (
     CPU_STEP_MILLI,
     STEP_MILLI,
     TOTAL_STEP_MILLI,
     WHOLE,
-    Int32s,
     Tables,
     compiled,
-    unfolded,
 )
 
 NEVER = 2**31 - 1
 CPUS_PER_PACKAGE_MILLI = 32_000
 CORE_MILLI = 2_000
-# Of a query: the shape, and from POOLS on of each pool: its number, first block, end, the price of
-# the shape there, and where its log begins and the mask of that.
+# Of a query: the shape, and from POOLS on of each pool, tier by tier: its number, first block, end,
+# the price of the shape there, and the tier.
 Q_CPU, Q_MEMORY, Q_ACCELERATORS, Q_MILLI, Q_POOLS = range(5)
-POOL_WIDTH = 6
-UNSEEN = -1
+POOL_WIDTH = 5
 
-Query = NDArray[np.int64]
+Query = Int64s
 Taken = tuple[int, int]  # a cost or change of worth, and devices as bits
 
 
@@ -103,13 +94,12 @@ def _sum(cells: Int32s, t: Tables, slot: int, step: int) -> tuple[int, int, int]
 @compiled
 def _worth(cells: Int32s, t: Tables, slot: int) -> int:
     """Of a server as it is: the same for all shapes, so it is kept until the server changes."""
-    if cells[slot, WORTH_AT] == cells[slot, LAST]:
+    if cells[slot, WORTH] != UNKNOWN:
         return int(cells[slot, WORTH])
     cpu, pool = int(cells[slot, CPU]), int(cells[slot, POOL])
     worth, total, _ = _sum(cells, t, slot, _step(t.cpu_steps, cpu))
     worth -= _stranded(t, pool, cpu, total)
     cells[slot, WORTH] = worth
-    cells[slot, WORTH_AT] = cells[slot, LAST]
     return worth
 
 
@@ -185,110 +175,3 @@ def cost(cells: Int32s, t: Tables, q: Query, slot: int) -> Taken:
         owned = int(cells[slot, CPU_TOTAL])
         found += (_packages(owned, after) - _packages(owned, cpu)) * int(t.package[pool])
     return found, bits
-
-
-@compiled
-def _least_of(row: Int32s, block: int) -> int:
-    least = NEVER
-    for slot in range(block * BLOCK, (block + 1) * BLOCK):
-        least = min(least, int(row[slot]))
-    return least
-
-
-@compiled
-def _catch_up(cells: Int32s, log: Int32s, t: Tables, row: Int32s, q: Query) -> None:
-    """Of the pools asked for: in a row are the cost on each slot, the least of each block, and for
-    each pool how far it has followed the log."""
-    slots = len(cells)
-    seen = slots + slots // BLOCK
-    for pool in range(Q_POOLS, len(q), POOL_WIDTH):
-        first, end = q[pool + 1] * BLOCK, q[pool + 2] * BLOCK
-        ring, mask = q[pool + 4] + 1, q[pool + 5]
-        begin, now = int(row[seen + q[pool]]), log[ring - 1]
-        behind = (now - begin) & TURN
-        row[seen + q[pool]] = now
-        if begin == UNSEEN or behind > mask:
-            for slot in range(first, end):
-                row[slot] = cost(cells, t, q, slot)[0]
-            for block in range(q[pool + 1], q[pool + 2]):
-                row[slots + block] = _least_of(row, block)
-            continue
-        for change in range(begin, begin + behind):
-            slot = int(log[ring + (change & mask)])
-            # Where it changed again, that entry will do.
-            if cells[slot, LAST] == change & TURN:
-                _update(cells, t, row, q, slot)
-
-
-@compiled
-def _update(cells: Int32s, t: Tables, row: Int32s, q: Query, slot: int) -> None:
-    block = slot // BLOCK
-    least = len(cells) + block
-    before, now = row[slot], cost(cells, t, q, slot)[0]
-    row[slot] = now
-    if now < row[least]:
-        row[least] = now
-    elif before == row[least] and now > before:
-        row[least] = _least_of(row, block)
-
-
-@compiled
-def _in_block(cells: Int32s, row: Int32s, q: Query, allowed: NDArray[np.bool_], block: int) -> int:
-    """The slot of least cost in a block that has the memory and is allowed; -1 for none."""
-    best, least = -1, NEVER
-    for slot in range(block * BLOCK, (block + 1) * BLOCK):
-        # The cost first: the cells are far away in memory.
-        if row[slot] >= least or cells[slot, MEMORY] < q[Q_MEMORY]:
-            continue
-        if len(allowed) and not allowed[cells[slot, SERVER]]:
-            continue
-        best, least = slot, int(row[slot])
-    return best
-
-
-@compiled
-def _promising(least: Int32s, q: Query) -> int:
-    """The block with the least cost plus price, whatever its servers' memory; -1 for none."""
-    best, found = 2**62, -1
-    for pool in range(Q_POOLS, len(q), POOL_WIDTH):
-        for block in range(q[pool + 1], q[pool + 2]):
-            total = int(least[block]) + int(q[pool + 3])
-            if total < best and least[block] != NEVER:
-                best, found = total, block
-    return found
-
-
-@compiled
-def _before(cells: Int32s, total: int, slot: int, best: int, known: int) -> bool:
-    """The order of choice: by cost, then by server."""
-    return total < best or (total == best and bool(cells[slot, SERVER] < cells[known, SERVER]))
-
-
-@compiled
-def find(
-    cells: Int32s, log: Int32s, tables: Int32s, row: Int32s, q: Query, allowed: NDArray[np.bool_]
-) -> tuple[int, int]:
-    """The slot of least cost plus price, then of lowest server, and its devices; -1 for none.
-
-    `allowed` is by server; empty: all are.
-    """
-    t = unfolded(tables)
-    _catch_up(cells, log, t, row, q)
-    least = row[len(cells) :]
-    # The block that looks best is tried first: it nearly always ends the search.
-    first = _promising(least, q)
-    best, slot = 2**62, -1
-    for turn in range(2 if first >= 0 else 0):
-        for pool in range(Q_POOLS, len(q), POOL_WIDTH):
-            for block in range(q[pool + 1], q[pool + 2]):
-                if (block == first) != (turn == 0) or least[block] == NEVER:
-                    continue
-                price = int(q[pool + 3])
-                if not _before(cells, int(least[block]) + price, block * BLOCK, best, slot):
-                    continue
-                found = _in_block(cells, row, q, allowed, block)
-                if found >= 0 and _before(cells, int(row[found]) + price, found, best, slot):
-                    best, slot = int(row[found]) + price, found
-    if slot < 0:
-        return -1, 0
-    return slot, cost(cells, t, q, slot)[1]

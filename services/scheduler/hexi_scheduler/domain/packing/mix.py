@@ -55,6 +55,13 @@ class MixLearned(NamedTuple):
 class Arrivals:
     """Work that came since the mix was learned, by the millisecond: a rebuild finds the same."""
 
+    __slots__ = (
+        "_came",
+        "_newest",
+        "newest_ms",
+        "older",
+    )
+
     def __init__(self) -> None:
         self.newest_ms = 0
         self._newest = 0

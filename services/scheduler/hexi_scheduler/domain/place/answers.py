@@ -7,7 +7,7 @@ from hexi_scheduler.domain.place.place_commands import PlaceItem
 from hexi_scheduler.domain.place.place_fit import Room
 from hexi_scheduler.domain.place.shadow import Shadow
 from hexi_scheduler.domain.place.site import Site
-from hexi_scheduler.domain.placement import Allocation, Placement, PlacementState
+from hexi_scheduler.domain.placement import CLAIMED, DECLINED, PLACED, Allocation, Placement
 from hexi_scheduler.domain.why import WhyNot
 
 
@@ -20,7 +20,7 @@ def declined(
         item.placement_id,
         item.workload,
         item.attempt,
-        PlacementState.DECLINED,
+        DECLINED,
         at_ms,
         server_set_revision=revision,
         reason=reason,
@@ -36,7 +36,7 @@ def placed(site: Site, item: PlaceItem, at_ms: int, room: Room) -> Placement:
         item.placement_id,
         item.workload,
         item.attempt,
-        PlacementState.PLACED,
+        PLACED,
         at_ms,
         room.allocations,
         room.class_id,
@@ -54,7 +54,7 @@ def claimed(site: Site, item: PlaceItem, at_ms: int, ahead: Shadow, until_ms: in
         item.placement_id,
         item.workload,
         item.attempt,
-        PlacementState.CLAIMED,
+        CLAIMED,
         at_ms,
         tuple(Allocation(server, (), 0) for server in ahead.servers),
         ahead.class_id,

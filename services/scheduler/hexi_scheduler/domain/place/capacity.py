@@ -9,25 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hexi_scheduler.domain.facts import Condition, Server
+from hexi_scheduler.domain.packing.bits import bits_of
 from hexi_scheduler.domain.packing.columns import (
     BLOCK,
     CPU,
     CPU_TOTAL,
     DEVICES,
-    LAST,
     MEMORY,
+    POOL,
     SERVER,
     SHUT,
-    TURN,
     blank,
 )
 from hexi_scheduler.domain.packing.mix import MixLearned
+from hexi_scheduler.domain.packing.moves import move, note
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.place.pool import Free, Pool
 from hexi_scheduler.domain.placement import Allocation
-from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, WHOLE, Resources
+from hexi_scheduler.domain.workload import WHOLE, Resources
 
 Kind = tuple[str, str]  # class, executor
+Tiers = tuple[tuple[Pool, ...], ...]  # a later one is looked at when no earlier one has room
 
 
 class Largest(NamedTuple):
@@ -57,7 +59,7 @@ class SlotBoard(Protocol):
     def follows(self, rules: PackingRules, mix: MixLearned | None) -> bool: ...
 
     def choose(
-        self, pools: tuple[Pool, ...], asked: Resources, allowed: NDArray[np.bool_] | None
+        self, tiers: Tiers, asked: Resources, allowed: NDArray[np.bool_] | None
     ) -> Allocation | None: ...
 
 
@@ -66,6 +68,13 @@ class Capacity:
 
     Whoever keeps something per slot catches up by `columns.log`.
     """
+
+    # fmt: off
+    __slots__ = (
+        "_cells", "_numbered", "_out", "_slots", "_width", "board", "columns", "kinds", "pools",
+        "servers",
+    )
+    # fmt: on
 
     def __init__(self, servers: Sequence[Server]) -> None:
         self.servers = servers
@@ -81,33 +90,33 @@ class Capacity:
         self.pools: dict[Kind, Pool] = {}
         self.board: SlotBoard | None = None
         self._out: dict[Condition, frozenset[int]] = {}
-        # Single numbers are read and written through a view: several times faster than by numpy.
-        self._cells = self.columns.cells.reshape(-1).data
+        # Single numbers are read through a view: several times faster than by numpy.
+        self._cells: memoryview[int] = self.columns.cells.reshape(-1).data
         self._width = self.columns.cells.shape[1]
-        self._log = self.columns.log.data
-        first = np.zeros(len(servers), np.int64)
+        slots = np.zeros(len(servers), np.int32)
         start = 0
         for number, kind in enumerate(order):
-            first[members[kind]] = (start + np.arange(len(members[kind]))) * self._width
+            slots[members[kind]] = start + np.arange(len(members[kind]))
             start = self._settle(number, kind, members[kind], start)
-        self._first = first.data  # of each server's cells
-        self._pool_of = [self.pools[server.class_id, server.executor] for server in servers]
+        self._slots: memoryview[int] = slots.data
+        self._numbered: tuple[Pool, ...] = tuple(self.pools.values())
 
     def free(self, server: int) -> Free:
-        cell = self._first[server]
+        cell = self._slots[server] * self._width
         cpu, memory = self._cells[cell + CPU], self._cells[cell + MEMORY]
         return cpu, memory, tuple(sorted(self.devices(server)))
 
     def devices(self, server: int) -> list[int]:
         """Free milli of each device, by its number."""
-        cell = self._first[server]
+        cell = self._slots[server] * self._width
         return [m for m in self._cells[cell + DEVICES : cell + self._width] if m >= 0]
 
     def server_at(self, slot: int) -> int:
         return int(self._cells[slot * self._width + SERVER])
 
     def pool(self, server: int) -> Pool:
-        return self._pool_of[server]
+        number: int = self._cells[self._slots[server] * self._width + POOL]
+        return self._numbered[number]
 
     def bar(self, condition: Condition, servers: Iterable[int]) -> None:
         """Exactly these servers are out for this condition from now on."""
@@ -116,17 +125,17 @@ class Capacity:
         now = frozenset(server for server in servers if server < len(self.servers))
         self._out[condition] = now
         for server in sorted(before ^ now):
-            cell = self._first[server]
-            before_bits = self._cells[cell + SHUT]
-            bits = self._cells[cell + SHUT] = before_bits ^ bit
+            slot = self._slots[server]
+            before_bits = self._cells[slot * self._width + SHUT]
+            bits = self._cells[slot * self._width + SHUT] = before_bits ^ bit
             if not before_bits:
-                self._pool_of[server].count(-1, self.free(server))
+                self.pool(server).count(-1, self.free(server))
             elif not bits:
-                self._pool_of[server].count(1, self.free(server))
-            self._changed(cell, self._pool_of[server])
+                self.pool(server).count(1, self.free(server))
+            note(*self.columns, slot)
 
     def barred(self, server: int) -> bool:
-        return bool(self._cells[self._first[server] + SHUT])
+        return bool(self._cells[self._slots[server] * self._width + SHUT])
 
     def fits(self, allocation: Allocation, asked: Resources) -> bool:
         """The allocation can be taken on these very devices."""
@@ -145,43 +154,14 @@ class Capacity:
         return server < len(self.servers)
 
     def take(self, allocation: Allocation, asked: Resources) -> None:
-        self._move(allocation, asked, -1)
+        server, devices, milli = allocation
+        change = -asked.cpu_milli, -asked.memory_mib, bits_of(devices), -milli
+        move(*self.columns, self._slots[server], change)
 
     def give(self, allocation: Allocation, asked: Resources) -> None:
-        self._move(allocation, asked, 1)
-
-    def _move(self, allocation: Allocation, asked: Resources, sign: int) -> None:
         server, devices, milli = allocation
-        cells, cell = self._cells, self._first[server]
-        cpu, memory = sign * asked.cpu_milli, sign * asked.memory_mib
-        pool = self._pool_of[server]
-        before, wholes = cells[cell], 0
-        cells[cell] = before + cpu  # CPU is the first column
-        cells[cell + MEMORY] += memory
-        if devices:
-            milli *= sign
-            for at in devices:
-                had = cells[cell + DEVICES + at]
-                has = cells[cell + DEVICES + at] = had + milli
-                wholes += (has == WHOLE) - (had == WHOLE)
-        if not cells[cell + SHUT]:
-            pool.units_free += (
-                (before + cpu) // CPU_MILLI_PER_UNIT - before // CPU_MILLI_PER_UNIT
-                if pool.is_general
-                else wholes
-            )
-            pool.cpu_milli += cpu
-            pool.memory_mib += memory
-            if devices:
-                pool.device_milli += milli * len(devices)
-        self._changed(cell, pool)
-
-    def _changed(self, cell: int, pool: Pool) -> None:
-        log, (begin, mask) = self._log, pool.ring
-        change = log[begin]
-        log[begin + 1 + (change & mask)] = cell // self._width
-        self._cells[cell + LAST] = change
-        log[begin] = (change + 1) & TURN
+        change = asked.cpu_milli, asked.memory_mib, bits_of(devices), milli
+        move(*self.columns, self._slots[server], change)
 
     def _settle(self, number: int, kind: Kind, members: list[int], start: int) -> int:
         """Give the servers of a pool their slots; the first slot of the next pool."""
@@ -195,10 +175,5 @@ class Capacity:
         cells[:, DEVICES:] = np.where(devices, WHOLE, -1)
         cells[:, SHUT] = 0
         pool = self.pools[kind] = Pool(number, kind, self.columns, own)
-        pool.servers = len(members)
-        pool.cpu_milli = int(cells[:, CPU].sum(dtype=np.int64))
-        pool.memory_mib = int(cells[:, MEMORY].sum(dtype=np.int64))
-        pool.device_milli = int(counts.sum()) * WHOLE
-        whole_cpus = cells[:, CPU] // CPU_MILLI_PER_UNIT
-        pool.units_free = int(whole_cpus.sum() if pool.is_general else counts.sum())
+        pool.count_all()
         return start + -(-len(members) // BLOCK) * BLOCK

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hexi_scheduler.domain.owed import CANCELLED
-from hexi_scheduler.domain.placement import Placement, PlacementState
+from hexi_scheduler.domain.placement import ENDED, EVICTED, Placement
 
 PPM = 1_000_000
 # So many runs that went well are assumed before any is known: one failure does not damn a site.
@@ -24,7 +24,7 @@ class Failures:
 
     def count(self, placement: Placement, sign: int) -> None:
         """One that is over, or is forgotten."""
-        if placement.state is PlacementState.ENDED:
+        if placement.state is ENDED:
             self.ended += sign
         elif is_failure(placement):
             self.failed += sign
@@ -41,6 +41,6 @@ class Failures:
 
 def is_failure(placement: Placement) -> bool:
     """It lost its servers, and nobody had asked for that."""
-    if placement.state is not PlacementState.EVICTED or placement.preempted_by:
+    if placement.state is not EVICTED or placement.preempted_by:
         return False
     return not placement.reason.startswith(PLANNED)

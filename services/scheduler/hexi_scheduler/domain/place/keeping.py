@@ -26,6 +26,13 @@ NO_SERVERS = ServerSet(0, ())
 class Keeping:
     """What is said stands in fields; what follows from it is counted when somebody first asks."""
 
+    # fmt: off
+    __slots__ = (
+        "_budget", "_layout", "_neighbours", "_server_set", "_spare", "drains", "failures",
+        "isolated", "loss", "rack_power",
+    )
+    # fmt: on
+
     def __init__(self) -> None:
         self.drains: dict[str, Drain] = {}
         self.loss: SiteLoss | None = None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from hexi_scheduler.domain.packing.rules import PackingRules
+from hexi_scheduler.domain.place.held import held_for
 from hexi_scheduler.domain.place.leases import FOREVER_MS
 from hexi_scheduler.domain.place.pool import Pool
-from hexi_scheduler.domain.place.site import Site, held_for
+from hexi_scheduler.domain.place.site import Site
 from hexi_scheduler.domain.workload import GENERAL, is_quantum
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from hexi_scheduler.domain.place.bounds import UNBOUND, Bounds
+from hexi_scheduler.domain.place.capacity import Tiers
+from hexi_scheduler.domain.place.held import held_for
 from hexi_scheduler.domain.place.leases import end_ms_of
 from hexi_scheduler.domain.place.lending import lent_pools
 from hexi_scheduler.domain.place.policy import Policy
 from hexi_scheduler.domain.place.pool import Pool
-from hexi_scheduler.domain.place.site import Site, Tier, held_for
-from hexi_scheduler.domain.placement import Allocation, Tariff
+from hexi_scheduler.domain.place.site import Site
+from hexi_scheduler.domain.placement import Allocation, Tariff, listed
 from hexi_scheduler.domain.why import FilterCount, WhyNot
 from hexi_scheduler.domain.workload import GENERAL, Demand, Resources, Workload
 
@@ -33,31 +35,30 @@ def find_room(
         lease = site.drawable(demand, workload.tenant_id, at_ms)
         for price, class_id, pool in site.choices(demand):
             if lease is not None and lease.class_id == class_id:
-                found = _fit(site, (pool,), demand, policy, bounds)
+                found = _fit(site, ((pool,),), demand, policy, bounds)
                 if found:
                     tariff = Tariff(price, lease.lease_id, lease.price_micro_yuan, lease.end_ms)
                     return Room(found, class_id, tariff)
-    tiers: Iterable[Tier] = site.tiers(demand)
+    tiers = site.case(demand).tiers
     if demand.price_micro_yuan_max or site.reservations or bounds.spare:
-        tiers = _open_tiers(site, demand, end_ms_of(workload, at_ms), bounds)
-    # A dearer tier is asked when no cheaper one has room.
-    for price, pools in tiers:
-        found = _fit(site, pools, demand, policy, bounds)
-        if found:
-            return Room(found, _class_of(site, found, demand), Tariff(price))
-    if demand.resources.accelerators:
+        tiers = tuple(_open_tiers(site, demand, end_ms_of(workload, at_ms), bounds))
+    found = _fit(site, tiers, demand, policy, bounds)
+    if found is None and not demand.resources.accelerators:
+        lent = _lent(site, workload, end_ms_of(workload, at_ms), policy)
+        found = _fit(site, (lent,), demand, policy, bounds) if lent else None
+    if found is None:
         return None
-    for price, pools in _lent(site, workload, end_ms_of(workload, at_ms), policy):
-        found = _fit(site, pools, demand, policy, bounds)
-        if found:
-            return Room(found, GENERAL, Tariff(price))
-    return None
+    class_id = _class_of(site, found, demand)
+    return Room(found, class_id, listed(site.prices.get(class_id, 0)))
 
 
-def _open_tiers(site: Site, demand: Demand, until_ms: int, bounds: Bounds) -> Iterator[Tier]:
+def _open_tiers(
+    site: Site, demand: Demand, until_ms: int, bounds: Bounds
+) -> Iterator[tuple[Pool, ...]]:
     """Those below its ceiling that leases and spare leave enough of."""
     ceiling, executor = demand.price_micro_yuan_max, demand.constraints.executor
-    for price, pools in site.tiers(demand):
+    case = site.case(demand)
+    for price, pools in zip(case.prices, case.tiers, strict=True):
         if ceiling and price > ceiling:
             return
         left = []
@@ -67,34 +68,49 @@ def _open_tiers(site: Site, demand: Demand, until_ms: int, bounds: Bounds) -> It
             if not held or pool.units_free - demand.units >= held:
                 left.append(pool)
         if left:
-            yield price, tuple(left)
+            yield tuple(left)
 
 
-def _lent(site: Site, workload: Workload, until_ms: int, policy: Policy) -> Iterator[Tier]:
+def _lent(site: Site, workload: Workload, until_ms: int, policy: Policy) -> tuple[Pool, ...]:
     """Servers with accelerators, for work without, at the price of general ones."""
     ceiling, executor = workload.demand.price_micro_yuan_max, workload.demand.constraints.executor
-    price = site.facts.price_of(GENERAL) if site.facts else 0
-    lent = lent_pools(site, executor, policy.rules, until_ms)
-    if lent and not (ceiling and price > ceiling):
-        yield price, lent
+    if ceiling and site.prices.get(GENERAL, 0) > ceiling:
+        return ()
+    return lent_pools(site, executor, policy.rules, until_ms)
 
 
 def _class_of(site: Site, found: tuple[Allocation, ...], demand: Demand) -> str:
     if not demand.resources.accelerators:
         return GENERAL
-    return site.capacity.servers[found[0].server].class_id
+    return site.capacity.pool(found[0].server).kind[0]
 
 
 def _fit(
+    site: Site, tiers: Tiers, demand: Demand, policy: Policy, bounds: Bounds
+) -> tuple[Allocation, ...] | None:
+    """Of the first tier with room for all replicas."""
+    if demand.replicas == 1:
+        spread = bounds.spread()
+        allowed = spread.allowed if spread else bounds.allowed
+        found = policy.choose(site.capacity, site.mix, tiers, demand.resources, allowed)
+        return None if found is None else (found,)
+    for pools in tiers:
+        gang = _fit_gang(site, pools, demand, policy, bounds)
+        if gang:
+            return gang
+    return None
+
+
+def _fit_gang(
     site: Site, pools: tuple[Pool, ...], demand: Demand, policy: Policy, bounds: Bounds
 ) -> tuple[Allocation, ...] | None:
     if not any(pool.may_hold(demand) for pool in pools):
         return None
     asked, capacity, spread = demand.resources, site.capacity, bounds.spread()
     allowed = spread.allowed if spread else bounds.allowed
-    found = policy.choose(capacity, site.mix, pools, asked, allowed)
-    if found is None or demand.replicas == 1:
-        return None if found is None else (found,)
+    found = policy.choose(capacity, site.mix, (pools,), asked, allowed)
+    if found is None:
+        return None
     # A gang stays in one class: first in that of the best server.
     pool = capacity.pool(found.server)
     taken: list[Allocation] = []
@@ -106,13 +122,13 @@ def _fit(
             spread.take(found.server)
         if len(taken) == demand.replicas:
             break
-        found = policy.choose(capacity, site.mix, (pool,), asked, allowed)
+        found = policy.choose(capacity, site.mix, ((pool,),), asked, allowed)
     for allocation in reversed(taken):
         capacity.give(allocation, asked)
     if len(taken) == demand.replicas:
         return tuple(taken)
     others = tuple(other for other in pools if other is not pool)
-    return _fit(site, others, demand, policy, bounds) if others else None
+    return _fit_gang(site, others, demand, policy, bounds) if others else None
 
 
 def why_not(site: Site, demand: Demand) -> WhyNot:

@@ -1,18 +1,20 @@
-"""Which server of some pools gets a replica."""
+"""Which server of some tiers of pools gets a replica."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hexi_scheduler.domain.facts import Server
+from hexi_scheduler.domain.packing.board import Board
 from hexi_scheduler.domain.packing.columns import CPU, DEVICES, MEMORY, SERVER, SHUT
 from hexi_scheduler.domain.packing.mix import MixLearned
 from hexi_scheduler.domain.packing.rules import NO_LEARNING, PackingRules
-from hexi_scheduler.domain.place.capacity import Capacity, SlotBoard
+from hexi_scheduler.domain.place.capacity import Capacity, Tiers
 from hexi_scheduler.domain.place.pool import Pool
 from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.workload import FLEET, GENERAL, WHOLE, Resources
@@ -29,7 +31,7 @@ class Policy(Protocol):
         self,
         capacity: Capacity,
         mix: MixLearned | None,
-        pools: tuple[Pool, ...],
+        tiers: Tiers,
         asked: Resources,
         allowed: Allowed = None,
     ) -> Allocation | None: ...
@@ -45,27 +47,21 @@ class Packing:
         self,
         capacity: Capacity,
         mix: MixLearned | None,
-        pools: tuple[Pool, ...],
+        tiers: Tiers,
         asked: Resources,
         allowed: Allowed = None,
     ) -> Allocation | None:
         board = capacity.board
         if board is None or not board.follows(self.rules, mix):
-            board = capacity.board = self._board(capacity, mix)
-        return board.choose(pools, asked, allowed)
+            board = capacity.board = Board(capacity, self.rules, mix)
+        return board.choose(tiers, asked, allowed)
 
     def warm_up(self) -> None:
         """Load what is compiled, or compile it where that was never done, before time counts."""
         for solver in ("bids", "values"):
             import_module(f"hexi_scheduler.domain.packing.{solver}")
         capacity = Capacity([Server("", GENERAL, FLEET, 1, 1, 0)])
-        self.choose(capacity, None, tuple(capacity.pools.values()), Resources(1, 1))
-
-    def _board(self, capacity: Capacity, mix: MixLearned | None) -> SlotBoard:
-        # Compiled code takes a second to load: who never places does not wait for it.
-        from hexi_scheduler.domain.packing.board import Board
-
-        return Board(capacity, self.rules, mix)
+        self.choose(capacity, None, (tuple(capacity.pools.values()),), Resources(1, 1))
 
 
 class BestFit:
@@ -80,11 +76,11 @@ class BestFit:
         self,
         capacity: Capacity,
         mix: MixLearned | None,
-        pools: tuple[Pool, ...],
+        tiers: Tiers,
         asked: Resources,
         allowed: Allowed = None,
     ) -> Allocation | None:
-        for pool in pools:
+        for pool in chain.from_iterable(tiers):
             server = _best_fit(capacity, pool, asked, allowed)
             if server is not None:
                 return Allocation(*_devices_for(capacity.devices(server), server, asked))

@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 
 from hexi_scheduler.domain.packing.columns import (
     CPU,
+    CPU_FREE,
+    CPU_UNITS,
     DEVICES,
     MEMORY,
+    MEMORY_FREE,
+    MILLI_FREE,
     SERVER,
     SHUT,
+    UNITS_FREE,
     Columns,
     Int32s,
 )
@@ -25,24 +30,51 @@ Free = tuple[int, int, tuple[int, ...]]  # cpu milli, memory MiB, free milli per
 class Pool:
     """The sums are kept as servers change; the rest is counted over the columns when asked."""
 
+    __slots__ = ("_columns", "_sums", "is_general", "kind", "number", "servers", "slots")
+
     def __init__(self, number: int, kind: tuple[str, str], columns: Columns, slots: slice) -> None:
         self.number, self.kind, self.slots = number, kind, slots
-        self.ring = columns.rings[number]
-        self.cpu_milli = 0
-        self.memory_mib = 0
-        self.device_milli = 0
-        # Wholly free devices, or whole vCPUs: what is left over on two servers is not a unit.
-        self.units_free = 0
         self.servers = 0
         self.is_general = kind[0] == GENERAL
         self._columns = columns
+        self._sums: memoryview[int] = columns.pools[number].data
+        self._sums[CPU_UNITS] = int(self.is_general)
+
+    @property
+    def cpu_milli(self) -> int:
+        return self._sums[CPU_FREE]
+
+    @property
+    def memory_mib(self) -> int:
+        return self._sums[MEMORY_FREE]
+
+    @property
+    def device_milli(self) -> int:
+        return self._sums[MILLI_FREE]
+
+    @property
+    def units_free(self) -> int:
+        """Wholly free devices, or whole vCPUs: what is left over on two servers is not a unit."""
+        return self._sums[UNITS_FREE]
+
+    def count_all(self) -> None:
+        """All its servers, as they come into service together."""
+        cells, sums = self._columns.cells[self.slots], self._sums
+        devices = cells[:, DEVICES:]
+        self.servers = len(cells)
+        sums[CPU_FREE] = int(cells[:, CPU].sum(dtype=np.int64))
+        sums[MEMORY_FREE] = int(cells[:, MEMORY].sum(dtype=np.int64))
+        sums[MILLI_FREE] = int(devices.sum(where=devices >= 0, dtype=np.int64))
+        whole_cpus = (cells[:, CPU] // CPU_MILLI_PER_UNIT).sum(dtype=np.int64)
+        sums[UNITS_FREE] = int(whole_cpus if self.is_general else (devices == WHOLE).sum())
 
     def count(self, sign: int, free: Free) -> None:
         """A server comes into service, or leaves it, with this much free."""
-        self.cpu_milli += sign * free[0]
-        self.memory_mib += sign * free[1]
-        self.device_milli += sign * sum(free[2])
-        self.units_free += sign * (
+        sums = self._sums
+        sums[CPU_FREE] += sign * free[0]
+        sums[MEMORY_FREE] += sign * free[1]
+        sums[MILLI_FREE] += sign * sum(free[2])
+        sums[UNITS_FREE] += sign * (
             free[0] // CPU_MILLI_PER_UNIT if self.is_general else free[2].count(WHOLE)
         )
         self.servers += sign

@@ -8,9 +8,10 @@ from heapq import heapify, heappop
 from typing import NamedTuple
 
 from hexi_scheduler.domain.place.free_server import FreeServer
+from hexi_scheduler.domain.place.held import held_for
 from hexi_scheduler.domain.place.leases import FOREVER_MS
 from hexi_scheduler.domain.place.pool import Pool
-from hexi_scheduler.domain.place.site import Site, held_for
+from hexi_scheduler.domain.place.site import Site
 from hexi_scheduler.domain.placement import Placement, PlacementState
 from hexi_scheduler.domain.workload import Constraints, Demand
 

@@ -7,10 +7,11 @@ from hexi_scheduler.domain.latency import LatencyMeasured
 from hexi_scheduler.domain.owed import SLOT_MS, Owed, owed_by, windows
 from hexi_scheduler.domain.packing.mix import Arrivals, MixLearned
 from hexi_scheduler.domain.place.capacity import Capacity
+from hexi_scheduler.domain.place.case import Case, misrouted
 from hexi_scheduler.domain.place.failures import Failures
 from hexi_scheduler.domain.place.hunt import Hunt
 from hexi_scheduler.domain.place.keeping import Keeping
-from hexi_scheduler.domain.place.leases import FOREVER_MS, Peaks, most_before, peaks
+from hexi_scheduler.domain.place.leases import Peaks, peaks
 from hexi_scheduler.domain.place.place_events import (
     ClockMoved,
     ConditionChanged,
@@ -21,13 +22,12 @@ from hexi_scheduler.domain.place.place_events import (
 )
 from hexi_scheduler.domain.place.pool import Pool
 from hexi_scheduler.domain.place.site_use import SiteUse, total_of
-from hexi_scheduler.domain.placement import Placement, PlacementState
+from hexi_scheduler.domain.placement import CLAIMED, STARTED, Placement
 from hexi_scheduler.domain.use import NO_USE
-from hexi_scheduler.domain.workload import FLEET, Constraints, Demand, Resources
+from hexi_scheduler.domain.workload import Constraints, Demand, Resources
 
 Choice = tuple[int, str, Pool]  # price, class, servers
-Tier = tuple[int, tuple[Pool, ...]]  # price, all servers that have it
-TIERS_MAX = 8_192
+CASES_MAX = 8_192
 
 
 class Site:
@@ -36,10 +36,21 @@ class Site:
     `revision` grows with every change: the number after the command that made it.
     """
 
+    # fmt: off
+    __slots__ = (
+        "_cases", "_choices", "_peaks", "_regained", "arrivals", "billed_until_ms", "capacity",
+        "claims", "deadlines", "drawn", "facts", "failures", "finished", "held", "hunt", "keeping",
+        "kept", "latency", "mix", "now_ms", "out", "placements", "preempted", "prices",
+        "quarantines", "reservations", "revision", "running", "server_set", "site_id", "total",
+        "use",
+    )
+    # fmt: on
+
     def __init__(self, site_id: str) -> None:
         self.site_id = site_id
         self.revision = 0
         self.facts: SiteFacts | None = None
+        self.prices: dict[str, int] = {}
         self.server_set: ServerSet | None = None
         self.capacity = Capacity(())
         self.out: dict[Condition, tuple[int, ...]] = {}
@@ -65,7 +76,7 @@ class Site:
         self.latency = LatencyMeasured(())
         self.now_ms = 0
         self.billed_until_ms = 0
-        self._tiers: dict[int, tuple[Demand, tuple[Tier, ...]]] = {}
+        self._cases: dict[int, Case] = {}
         self._choices: dict[tuple[Resources, Constraints], tuple[Choice, ...]] = {}
         self._peaks: dict[str, Peaks] = {}
 
@@ -93,9 +104,9 @@ class Site:
             self.mix = event
             self.arrivals.fold(event.until_ms)
         elif isinstance(event, SiteFacts):
-            self.facts = event
+            self.facts, self.prices = event, dict(event.prices)
             self._choices.clear()
-            self._tiers.clear()
+            self._cases.clear()
         elif isinstance(event, LatencyMeasured):
             self.latency = event
         else:
@@ -122,7 +133,7 @@ class Site:
             found = self._choices[key] = tuple(
                 sorted(
                     (
-                        (self.facts.price_of(class_id), class_id, pool)
+                        (self.prices.get(class_id, 0), class_id, pool)
                         for (class_id, executor), pool in self.capacity.pools.items()
                         if executor == demand.constraints.executor
                         and demand.accepts_class(class_id)
@@ -132,20 +143,18 @@ class Site:
             )
         return found or ()
 
-    def tiers(self, demand: Demand) -> tuple[Tier, ...]:
-        """The same pools, together where they cost the same; cheapest first."""
-        # The entry holds its demand: while it is here, no other has this id.
-        found = self._tiers.get(id(demand))
+    def case(self, demand: Demand) -> Case:
+        # A case holds its demand: while it is here, no other has this id.
+        found = self._cases.get(id(demand))
         if found is None:
-            if len(self._tiers) >= TIERS_MAX:
-                self._tiers.clear()
+            if len(self._cases) >= CASES_MAX:
+                self._cases.clear()
             choices = self.choices(demand)
-            tiers = tuple(
-                (price, tuple(pool for at, _, pool in choices if at == price))
-                for price in dict.fromkeys(at for at, _, _ in choices)
-            )
-            found = self._tiers[id(demand)] = demand, tiers
-        return found[1]
+            prices = tuple(dict.fromkeys(price for price, _, _ in choices))
+            tiers = tuple(tuple(pool for at, _, pool in choices if at == p) for p in prices)
+            why = misrouted(self.site_id, self.facts, demand) if self.facts else ""
+            found = self._cases[id(demand)] = Case(demand, why, prices, tiers)
+        return found
 
     def billed_until(self, placement: Placement) -> int:
         """Up to where the usage of a started placement is out."""
@@ -174,45 +183,47 @@ class Site:
         return regained
 
     def _apply_placement(self, new: Placement) -> None:
-        name = new.placement_id
+        name, live = new.placement_id, new.live
         old = self.placements.get(name)
-        held = old is not None and old.live
-        if old is None or old.state is PlacementState.CLAIMED:
+        if old is None or old.state is CLAIMED:
             self._count_arrival(new)
-        if new.live and not held:
+        held = old if old is not None and old.live else None
+        if live and held is None:
             self._take(new)
-            self._draw(new, 1)
-            self.use.count(new, 1)
-            self.keeping.count(new, 1)
-        elif held and not new.live and old is not None:
-            self._give(old)
-            self._draw(old, -1)
-            self.use.count(old, -1)
-            self.keeping.count(old, -1)
+            self._account(new, 1)
+        elif held is not None and not live:
+            self._give(held)
+            self._account(held, -1)
         self.placements[name] = new
-        if new.state is PlacementState.CLAIMED:
+        if new.state is CLAIMED:
             self.claims[name] = new
             self._keep_claims()
             return
         if self.claims and self.claims.pop(name, None) is not None:
             self._keep_claims()
-        if new.state is PlacementState.STARTED:
+        if new.state is STARTED:
             self.running.add(name)
             if new.workload.duration_s_max:
                 length_ms = new.workload.duration_s_max * 1_000
                 self.deadlines[name] = new.run.started_at_ms + length_ms
-        elif not new.live:
+        elif not live:
             self.running.discard(name)
             self.deadlines.pop(name, None)
             self.finished[name] = max(new.run.ended_at_ms, new.placed_at_ms)
-            if held or old is None:
+            if held is not None or old is None:
                 self.failures.count(new, 1)
 
     def _count_arrival(self, new: Placement) -> None:
         """Once each, when it is first decided: a claim is not yet."""
         folded_ms = self.mix.until_ms if self.mix else 0
-        if new.placed_at_ms >= folded_ms and new.state is not PlacementState.CLAIMED:
+        if new.placed_at_ms >= folded_ms and new.state is not CLAIMED:
             self.arrivals.count(new.workload.demand, new.placed_at_ms)
+
+    def _account(self, placement: Placement, sign: int) -> None:
+        if placement.tariff.lease_id:
+            self._draw(placement, sign)
+        self.use.count(placement, sign)
+        self.keeping.count(placement, sign)
 
     def _take(self, placement: Placement) -> None:
         asked = placement.workload.demand.resources
@@ -231,11 +242,10 @@ class Site:
 
     def _draw(self, placement: Placement, sign: int) -> None:
         lease_id = placement.tariff.lease_id
-        if lease_id:
-            left = self.drawn.pop(lease_id, 0) + sign * placement.units
-            if left:
-                self.drawn[lease_id] = left
-            self._hold()
+        left = self.drawn.pop(lease_id, 0) + sign * placement.units
+        if left:
+            self.drawn[lease_id] = left
+        self._hold()
 
     def _hold(self) -> None:
         """Count what leases in force, or about to be, keep from everybody else."""
@@ -273,7 +283,7 @@ class Site:
         self.total = total_of(event.servers)
         self.keeping.adopt(event)
         self._choices.clear()
-        self._tiers.clear()
+        self._cases.clear()
         for condition, servers in self.out.items():
             self.capacity.bar(condition, servers)
         if self.claims:
@@ -281,15 +291,3 @@ class Site:
         for placement in self.placements.values():
             if placement.live:
                 self._take(placement)
-
-
-def held_for(site: Site, class_id: str, executor: str, until_ms: int = FOREVER_MS) -> int:
-    """Units that a run until then must leave to leases; most of them have none to think of."""
-    if not site.reservations or executor != FLEET:
-        return 0
-    return most_before(site.peaks(class_id), until_ms)
-
-
-def held_units(site: Site, class_id: str, executor: str) -> int:
-    """Units of a pool that leases keep; leases are for servers of the fleet."""
-    return site.held.get(class_id, 0) if executor == FLEET else 0

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hexi_scheduler.domain.closures import SiteLoss
+from hexi_scheduler.domain.closures import SITE_LOST, SiteLoss
 from hexi_scheduler.domain.place.closure_commands import DeclareLoss
 from hexi_scheduler.domain.place.closure_events import SiteLossChanged
 from hexi_scheduler.domain.place.eviction import evicted
 from hexi_scheduler.domain.place.place_events import PlaceEvent
 from hexi_scheduler.domain.place.site import Site
 from hexi_scheduler.domain.placement import Placement, PlacementState
-
-SITE_LOST = "site lost"
 
 
 def declare(site: Site, command: DeclareLoss) -> Iterator[PlaceEvent]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hexi_scheduler.domain.offer import ClassOffer, LeaseOffer, SiteOffer, SiteStanding
+from hexi_scheduler.domain.place.held import held_units
 from hexi_scheduler.domain.place.latency import latencies_us
 from hexi_scheduler.domain.place.lending import lent_pools
-from hexi_scheduler.domain.place.site import Site, held_units
+from hexi_scheduler.domain.place.site import Site
 from hexi_scheduler.domain.place.site_fair import fair_offer_of
 from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, FLEET, GENERAL, WHOLE

@@ -26,6 +26,8 @@ class UseKey(NamedTuple):
 class SiteUse:
     """Sums of live placements; each takes and gives back what it says."""
 
+    __slots__ = ("_sums",)
+
     def __init__(self) -> None:
         self._sums: dict[tuple[str, str, str, int, bool, bool, bool], list[int]] = {}
 
@@ -53,9 +55,11 @@ class SiteUse:
             del self._sums[key]
             return
         cpu_milli, memory_mib, milli = workload.demand.sums
-        sums[1] += sign * cpu_milli
-        sums[2] += sign * memory_mib
-        sums[3] += sign * milli
+        if sign < 0:
+            cpu_milli, memory_mib, milli = -cpu_milli, -memory_mib, -milli
+        sums[1] += cpu_milli
+        sums[2] += memory_mib
+        sums[3] += milli
 
     def items(self) -> list[tuple[UseKey, Use]]:
         return [(UseKey(*key), Use(*sums[1:])) for key, sums in sorted(self._sums.items())]

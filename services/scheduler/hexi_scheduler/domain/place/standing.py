@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from hexi_scheduler.domain.facts import SiteFacts
+from hexi_scheduler.domain.closures import SITE_LOST
 from hexi_scheduler.domain.place.site import Site
-from hexi_scheduler.domain.place.site_loss import SITE_LOST
 from hexi_scheduler.domain.workload import Demand
 
 
@@ -14,17 +13,4 @@ def closed_to(site: Site, demand: Demand) -> str:
         return "the site is not admitted"
     if site.keeping.loss is not None:
         return SITE_LOST
-    return _misrouted(site.site_id, site.facts, demand)
-
-
-def _misrouted(site_id: str, facts: SiteFacts, demand: Demand) -> str:
-    asked = demand.constraints
-    if asked.state_owned_cloud and not facts.state_owned_cloud:
-        return "the site is not of the state-owned cloud"
-    if facts.security_grade < asked.security_grade_min:
-        return f"the site has security grade {facts.security_grade} < {asked.security_grade_min}"
-    if asked.regions and facts.region not in asked.regions:
-        return f"the site is in region {facts.region}"
-    if asked.site_ids and site_id not in asked.site_ids:
-        return "the site is not among those named"
-    return ""
+    return site.case(demand).misrouted

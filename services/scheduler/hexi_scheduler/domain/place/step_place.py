@@ -41,7 +41,15 @@ from hexi_scheduler.domain.place.run_report import ReportRuns, RunReport
 from hexi_scheduler.domain.place.site import Site
 from hexi_scheduler.domain.place.site_loss import declare
 from hexi_scheduler.domain.place.standing import closed_to
-from hexi_scheduler.domain.placement import Placement, PlacementState, Run
+from hexi_scheduler.domain.placement import (
+    CLAIMED,
+    DECLINED,
+    ENDED,
+    PLACED,
+    STARTED,
+    Placement,
+    Run,
+)
 from hexi_scheduler.domain.quantum import queues
 from hexi_scheduler.domain.rules import NO_RULES, Rules
 
@@ -184,17 +192,17 @@ def _report(site: Site, report: RunReport, at_ms: int, rules: Rules) -> Iterator
         yield evicted(site, placement, at_ms, reason)
         return
     run = placement.run
-    if placement.state is PlacementState.PLACED:
+    if placement.state is PLACED:
         # An executor's clock may not reach back behind what is billed, nor ahead of the record.
         least_ms = max(placement.placed_at_ms, site.billed_until_ms)
         run = Run(started_at_ms=max(least_ms, min(report.at_ms, at_ms)))
-        placement = placement._replace(state=PlacementState.STARTED, run=run)
+        placement = placement._replace(state=STARTED, run=run)
         yield placement
         yield from clear(site, placement, at_ms)
     if not report.started:
         billed_ms = site.billed_until(placement)
         yield placement._replace(
-            state=PlacementState.ENDED,
+            state=ENDED,
             billed_until_ms=billed_ms,
             run=Run(
                 run.started_at_ms,
@@ -213,8 +221,8 @@ def _release(site: Site, command: Release, at_ms: int) -> Iterable[Placement]:
     reason = f"{PAUSED}: {command.reason}"[:512] if command.pause else CANCELLED
     if placement is not None and placement.live:
         yield evicted(site, placement, at_ms, reason)
-    elif placement is not None and placement.state is PlacementState.CLAIMED:
-        yield placement._replace(state=PlacementState.DECLINED, reason=reason)
+    elif placement is not None and placement.state is CLAIMED:
+        yield placement._replace(state=DECLINED, reason=reason)
 
 
 def _change_condition(

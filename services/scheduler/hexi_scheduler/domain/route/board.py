@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from hexi_scheduler.domain.hours import HOUR_MS, HOURS
-from hexi_scheduler.domain.offer import ClassOffer, SiteOffer
+from hexi_scheduler.domain.offer import SiteOffer
 from hexi_scheduler.domain.route.atlas import Atlas
+from hexi_scheduler.domain.route.choice import Score
 from hexi_scheduler.domain.route.cost import CostTerms, Stay, stay_of, terms
 from hexi_scheduler.domain.route.filters import (
     Around,
@@ -23,6 +24,7 @@ from hexi_scheduler.domain.route.filters import (
     suitable,
     welcome,
 )
+from hexi_scheduler.domain.route.news import kinds, outlook, seldom
 from hexi_scheduler.domain.route.paid import after_vouchers
 from hexi_scheduler.domain.route.ranking import (
     COST_MAX,
@@ -50,6 +52,14 @@ NO_VOUCHERS: ByTenant = {}
 class Board:
     """Made of the newest offers alone; `generation` counts what spoils rankings, `epoch` all."""
 
+    # fmt: off
+    __slots__ = (
+        "_by_rank", "_hour", "_known", "_policies", "_rankings", "_shelves", "_stale", "_told",
+        "_vouchers", "around", "epoch", "forecast", "generation", "offers", "policy", "reasons",
+        "scores",
+    )
+    # fmt: on
+
     def __init__(self, policies: RoutePolicy, vouchers: ByTenant = NO_VOUCHERS) -> None:
         self._policies = self.policy = policies
         self._vouchers = vouchers
@@ -62,7 +72,9 @@ class Board:
         self._shelves: dict[tuple[str, str], Shelf] = {}
         self._by_rank: list[tuple[Shelf, int]] = []
         self._rankings: dict[tuple[object, ...], Ranking] = {}
-        self.reasons: dict[tuple[object, ...], tuple[WhyNot, bool]] = {}  # kept as rankings are
+        # Kept as rankings are.
+        self.reasons: dict[tuple[object, ...], tuple[WhyNot, bool]] = {}
+        self.scores: dict[tuple[int, int], Score] = {}  # by key and hours
 
     def put(self, offer: SiteOffer) -> None:
         self.offers[offer.site_id] = offer
@@ -111,7 +123,8 @@ class Board:
             stay = stay_of(workload, self.policy, at_ms)
             keys = self._keys(workload, stay, self._fitting(demand), at_ms)
             keys.sort(kind="stable")  # mostly of runs that are sorted
-            found = self._rankings[key] = Ranking(demand, keys)
+            common = not moved_s and not demand.constraints.latency_region
+            found = self._rankings[key] = Ranking(demand, keys, hours if common else 0)
         if found.epoch != self.epoch:
             found.reopen(self.epoch, self._open(found))
         return found
@@ -228,26 +241,26 @@ class Board:
             return
         for site_id in stale:
             offer, known = self.offers[site_id], self._known[site_id]
-            changed = _seldom(offer) != _seldom(known)
+            changed = seldom(offer) != seldom(known)
             if changed:
-                self.forecast += _outlook(offer) != _outlook(known)
+                self.forecast += outlook(offer) != outlook(known)
                 self._spoil()
             self._write(offer, changed)
 
     def _has_rows(self, offer: SiteOffer) -> bool:
         known = self._known.get(offer.site_id)
-        return known is not None and _kinds(known) == _kinds(offer)
+        return known is not None and kinds(known) == kinds(offer)
 
     def _rebuild(self) -> None:
         """Another site, or another kind of server in one: all rows move."""
         sites: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         for site_id in sorted(self.offers):
-            for kind in _kinds(self.offers[site_id]):
+            for kind in kinds(self.offers[site_id]):
                 sites[kind].append(site_id)
         self._shelves = {kind: Shelf(*kind, sites[kind]) for kind in sorted(sites)}
         self._by_rank = []
         for site_id in sorted(self.offers):
-            for kind in _kinds(self.offers[site_id]):
+            for kind in kinds(self.offers[site_id]):
                 shelf = self._shelves[kind]
                 row = shelf.row_of[site_id]
                 shelf.ranks[row] = len(self._by_rank)
@@ -269,23 +282,4 @@ class Board:
         self.generation += 1
         self._rankings.clear()
         self.reasons.clear()
-
-
-def _kinds(offer: SiteOffer) -> list[tuple[str, str]]:
-    return sorted({(c.class_id, c.executor) for c in offer.classes})
-
-
-def _seldom(offer: SiteOffer) -> tuple[object, ...]:
-    """What rankings hang on."""
-    leases = [(x.lease_id, x.tenant_id, x.class_id, x.price_micro_yuan) for x in offer.leases]
-    return offer.standing, leases, [_size(c) for c in offer.classes]
-
-
-def _outlook(offer: SiteOffer) -> tuple[object, ...]:
-    """What the best hour hangs on; how often runs fail moves too often to look at all who wait."""
-    return offer.standing._replace(failure_ppm=0), [c.price_micro_yuan for c in offer.classes]
-
-
-def _size(c: ClassOffer) -> tuple[object, ...]:
-    largest = (c.cpu_milli_largest, c.memory_mib_largest, c.accelerators_largest)
-    return c.class_id, c.executor, c.servers, largest, c.price_micro_yuan
+        self.scores.clear()

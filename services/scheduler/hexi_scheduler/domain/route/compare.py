@@ -5,8 +5,6 @@ Between two offers a demand mostly goes to the same site again, so this is a loo
 
 from __future__ import annotations
 
-from itertools import islice
-
 from hexi_scheduler.domain.route.board import Board, Candidate
 from hexi_scheduler.domain.route.choice import Choice, Score
 from hexi_scheduler.domain.route.cost import stay_of, terms
@@ -31,22 +29,26 @@ def choice_of(
 def _compare(
     router: Router, workload: Workload, chosen: Candidate, ranking: Ranking, at_ms: int
 ) -> Choice:
+    board, known = router.board, ranking.scores
+    if ranking.hours:
+        known = board.scores
+
     def score(key: int) -> Score:
-        found = ranking.scores.get(key)
+        found = known.get((key, ranking.hours))
         if found is None:
-            candidate = router.board.candidate(key, workload)
-            found = ranking.scores[key] = _score(router.board, workload, candidate, at_ms)
+            found = _score(board, workload, board.candidate(key, workload), at_ms)
+            known[key, ranking.hours] = found
         return found
 
     # Keys of the same cost stand together, by site and class.
     first = int(ranking.open.searchsorted(chosen[0] << RANK_BITS))
-    behind = (score(key) for key in ranking.open[first : first + NEXT + 1].tolist())
-    own = _score(router.board, workload, chosen, at_ms)
-    others = islice((s for s in behind if s[:2] != own[:2]), NEXT)
+    near = [score(key) for key in ranking.open[first : first + NEXT + 1].tolist()]
+    own = next((s for s in near if s[:2] == chosen[1:3]), None)
+    own = own or _score(board, workload, chosen, at_ms)
+    others = [s for s in near if s[:2] != own[:2]][:NEXT]
     cheapest = score(int(ranking.keys[0])) if len(ranking.keys) else own
     is_full = cheapest.terms.total < own.terms.total
-    date = router.board.policy.effective_from
-    return Choice((own, *others), cheapest if is_full else None, date)
+    return Choice((own, *others), cheapest if is_full else None, board.policy.effective_from)
 
 
 def _score(board: Board, workload: Workload, of: Candidate, at_ms: int) -> Score:

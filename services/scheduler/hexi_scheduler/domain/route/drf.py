@@ -19,6 +19,8 @@ class Shares:
     What was given since a site's newest offer is forgotten with that offer, which counts it.
     """
 
+    __slots__ = ("_fresh", "_given_at", "_tenants", "given", "heard", "total")
+
     def __init__(self, tenants: Tenants) -> None:
         self._tenants = tenants
         self.total = NO_USE

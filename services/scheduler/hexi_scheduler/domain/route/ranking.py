@@ -20,7 +20,8 @@ NOTHING = np.zeros(0, np.int64)
 class Ranking:
     """`keys` stand while the generation of the board does; `open` while its epoch does.
 
-    Between two epochs room only shrinks: what was passed over need not be looked at again.
+    Between two epochs room only shrinks: what was passed over need not be looked at again. Those
+    that differ in `hours` alone have scores in common; it is 0 where more makes the cost.
     """
 
     __slots__ = (
@@ -29,6 +30,7 @@ class Ranking:
         "choices",
         "demand",
         "epoch",
+        "hours",
         "keys",
         "near",
         "open",
@@ -37,14 +39,14 @@ class Ranking:
         "starts",
     )
 
-    def __init__(self, demand: Demand, keys: Ints) -> None:
-        self.demand, self.keys = demand, keys
+    def __init__(self, demand: Demand, keys: Ints, hours: int = 0) -> None:
+        self.demand, self.keys, self.hours = demand, keys, hours
         self.starts: tuple[int, ...] = ()
         # By hours ahead and hours it may wait: the wait, what it saves a unit and slot, the key.
         self.best_starts: dict[tuple[int, int], tuple[int, int, int]] = {}
         # Of runs in pieces, by what they need: the wait and what it saves a unit and slot.
         self.pieces: dict[tuple[int, int, int, bool], tuple[int, int]] = {}
-        self.scores: dict[int, Score] = {}
+        self.scores: dict[tuple[int, int], Score] = {}
         self.reopen(-1, NOTHING)
 
     def reopen(self, epoch: int, open_keys: Ints) -> None:

@@ -10,7 +10,7 @@ from hexi_scheduler.domain.route.filters import Around
 from hexi_scheduler.domain.route.pieces import may_pause
 from hexi_scheduler.domain.route.ranking import Ranking
 from hexi_scheduler.domain.route.room import NOTHING, Debit, has_room, within_share
-from hexi_scheduler.domain.route.route import Route, RouteForgotten, RouteState
+from hexi_scheduler.domain.route.route import ROUTED, WAITING, Route, RouteForgotten
 from hexi_scheduler.domain.route.route_policy import RoutePolicy
 from hexi_scheduler.domain.route.routes import Load, Routes
 from hexi_scheduler.domain.route.waiting import Line, Waiting
@@ -22,6 +22,13 @@ RouteEvent = Route | RouteForgotten | SiteOffer
 
 class Router:
     """Changed by `apply` alone, so that a rebuild from the journal is the state that was."""
+
+    # fmt: off
+    __slots__ = (
+        "board", "debits", "deferred", "finished", "keeping", "routes", "rules", "running",
+        "shares", "spared", "unserved", "waiting", "yielding",
+    )
+    # fmt: on
 
     def __init__(self, policy: RoutePolicy, rules: Rules = NO_RULES) -> None:
         self.board = Board(policy, rules.tenants.vouchers)
@@ -125,22 +132,22 @@ class Router:
         workload = new.workload
         name = workload.workload_id
         old = self.routes.get(name)
-        waited = old is not None and old.state is RouteState.WAITING and not old.deferral
-        if new.state is RouteState.WAITING and not new.deferral:
+        waited = old is not None and old.state is WAITING and not old.deferral
+        if new.state is WAITING and not new.deferral:
             if not waited:
                 self.waiting.put(workload)
         elif waited:
             self.waiting.drop(workload)
         if new.deferral or (old and old.deferral):
             self.deferred.change(name, old.deferral if old else None, new.deferral)
-        if new.state is RouteState.ROUTED and (old is None or old.attempt != new.attempt):
+        if new.state is ROUTED and (old is None or old.attempt != new.attempt):
             demand = workload.demand
             key = (new.site_id, new.class_id, demand.constraints.executor)
             self.debits[key] = self.debits.get(key, NOTHING).plus(demand)
             self.shares.give(new.site_id, workload)
         if workload.checkpoint_interval_s and may_pause(workload):
             goes_on = not new.pause_requested and not new.cancel_requested
-            self.running.change(name, new.state is RouteState.ROUTED and goes_on)
+            self.running.change(name, new.state is ROUTED and goes_on)
         self.routes[name] = new
         if new.over:
             self.finished[name] = new.decided_at_ms

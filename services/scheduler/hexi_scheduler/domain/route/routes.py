@@ -12,6 +12,11 @@ Load = Callable[[], Route]
 class Routes:
     """Most workloads are never asked for again: to read them all would delay a restart."""
 
+    __slots__ = (
+        "_read",
+        "_unread",
+    )
+
     def __init__(self) -> None:
         self._read: dict[str, Route] = {}
         self._unread: dict[str, Load] = {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hexi_scheduler.domain.closures import SITE_LOST
 from hexi_scheduler.domain.owed import PlaceOutcome, Report
-from hexi_scheduler.domain.place.site_loss import SITE_LOST
 from hexi_scheduler.domain.route.backup import leaves_minimum
 from hexi_scheduler.domain.route.compare import choice_of
 from hexi_scheduler.domain.route.defer import Deferral, deferral, in_pieces, pause, same_wait
@@ -14,6 +14,11 @@ from hexi_scheduler.domain.route.past import NO_PAST, Past
 from hexi_scheduler.domain.route.pieces import rest_of
 from hexi_scheduler.domain.route.retry import forget, retry
 from hexi_scheduler.domain.route.route import (
+    CANCELLED,
+    ENDED,
+    REFUSED,
+    ROUTED,
+    WAITING,
     Cancel,
     HearOffers,
     HearReports,
@@ -87,7 +92,7 @@ def _choose_or_queue(router: Router, workload: Workload, at_ms: int, past: Past 
 
 
 def _waiting(workload: Workload, at_ms: int, past: Past, **how: Any) -> Route:
-    return Route(workload, RouteState.WAITING, at_ms, **past._asdict(), **how)
+    return Route(workload, WAITING, at_ms, **past._asdict(), **how)
 
 
 def _next_turn(router: Router, route: Route, at_ms: int) -> Route:
@@ -123,7 +128,7 @@ def _somewhere(router: Router, whole: Workload, at_ms: int, past: Past) -> Route
     choice = choice_of(router, ranking, workload, asked.choice, at_ms)
     return Route(
         whole,
-        RouteState.ROUTED,
+        ROUTED,
         at_ms,
         site_id,
         class_id,
@@ -148,7 +153,7 @@ def _nowhere(router: Router, workload: Workload, at_ms: int, past: Past) -> Rout
     waiting = _waiting(workload, at_ms, past, why_not=why)
     if not refused:
         return waiting
-    return waiting._replace(state=RouteState.REFUSED, reason=why.nearest_miss)
+    return waiting._replace(state=REFUSED, reason=why.nearest_miss)
 
 
 def _later(router: Router, workload: Workload, at_ms: int) -> Deferral | None:
@@ -163,14 +168,12 @@ def _later(router: Router, workload: Workload, at_ms: int) -> Deferral | None:
 
 def _hear_report(router: Router, report: Report, at_ms: int) -> Iterator[Route]:
     route = router.routes.get(report.workload_id)
-    if route is None or route.state is not RouteState.ROUTED or route.attempt != report.attempt:
+    if route is None or route.state is not ROUTED or route.attempt != report.attempt:
         return
     if report.outcome is PlaceOutcome.ENDED:
-        yield route._replace(
-            state=RouteState.ENDED, decided_at_ms=at_ms, reason=report.reason, why_not=None
-        )
+        yield _over(route, ENDED, at_ms, report.reason)
     elif route.cancel_requested or report.outcome is PlaceOutcome.CANCELLED:
-        yield _cancelled(route, at_ms)
+        yield _over(route, CANCELLED, at_ms, "cancelled")
     else:
         yield _again(router, route, report, at_ms)
 
@@ -193,19 +196,30 @@ def _cancel(router: Router, request: Cancel, at_ms: int) -> Iterator[Route]:
     route = router.routes.get(request.workload_id)
     if route is None or route.over or route.workload.tenant_id != request.tenant_id:
         return
-    if route.state is RouteState.WAITING:
-        yield _cancelled(route, at_ms)
+    if route.state is WAITING:
+        yield _over(route, CANCELLED, at_ms, "cancelled")
     elif not route.cancel_requested:
         yield route._replace(cancel_requested=True, decided_at_ms=at_ms, reason="cancelling")
 
 
-def _cancelled(route: Route, at_ms: int) -> Route:
-    return route._replace(
-        state=RouteState.CANCELLED,
-        decided_at_ms=at_ms,
-        reason="cancelled",
-        why_not=None,
-        deferral=None,
+def _over(route: Route, state: RouteState, at_ms: int, reason: str) -> Route:
+    # In place of _replace, which takes four times as long.
+    return Route(
+        route.workload,
+        state,
+        at_ms,
+        *route[3:9],
+        reason,
+        None,
+        None,
+        route.preempt,
+        route.claim,
+        route.borrowed,
+        route.voucher_id,
+        route.rescued,
+        route.choice,
+        route.pause_requested,
+        route.done_s,
     )
 
 
