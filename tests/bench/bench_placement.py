@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pygal
+from hexi_kit import huge_pages
 from hexi_scheduler.domain.facts import Server, ServerSet, SiteFacts
 from hexi_scheduler.domain.owed import Report
 from hexi_scheduler.domain.place.place_commands import Place, PlaceItem, Release
@@ -47,7 +48,7 @@ PER_RACK = 20
 PER_SITE = 10_000
 PLOT = Path(os.environ.get("HEXI_STATE_DIR", ".hexi")) / "bench" / "placement.svg"
 PER_MS, PER_OFFER = 50, 25_000
-SERVERS_PER_OFFER = 10  # a small fleet must tell what came free sooner, or ROUTE sends it no more
+SERVERS_PER_OFFER = 4  # a small fleet must tell what came free sooner, or ROUTE sends it no more
 WHOLE = 1_000
 POLICY = Packing(packing_rules())
 RULES = Rules(packing=packing_rules())
@@ -119,9 +120,22 @@ def fill(world: World) -> tuple[list[tuple[str, str]], int]:
     return live, count
 
 
-def hear(world: World, now_ms: int) -> None:
+def hear(world: World, live: list[tuple[str, str]], now_ms: int) -> None:
+    """ROUTE hears what all sites offer now, and sends there who has waited for it."""
+    for site in world.sites.values():
+        site.revision += 1  # as its stage does: what is not newer is not heard
     offers = tuple(filter(None, (offer_of(site, RULES) for site in world.sites.values())))
-    route(world.router, HearOffers(offers), now_ms)
+    for event in route(world.router, HearOffers(offers), now_ms):
+        if isinstance(event, Route):
+            _place(world, live, event, now_ms)
+
+
+def _place(world: World, live: list[tuple[str, str]], chosen: Route, now_ms: int) -> None:
+    if chosen.state is RouteState.ROUTED:
+        name = chosen.workload.workload_id
+        item = PlaceItem(name, chosen.attempt, chosen.workload)
+        place(world.sites[chosen.site_id], Place((item,)), now_ms, POLICY)
+        live.append((chosen.site_id, name))
 
 
 def draw(world: World, count: int, at_ms: int) -> list[Workload]:
@@ -136,33 +150,28 @@ def draw(world: World, count: int, at_ms: int) -> list[Workload]:
 def measure(
     world: World, live: list[tuple[str, str]], work: list[Workload], now_ms: int
 ) -> list[float]:
-    """Microseconds of each arrival, ROUTE and PLACE; as many releases and reports go between."""
+    """Microseconds of each arrival, ROUTE and PLACE; as much as comes goes again between."""
     spent: list[float] = []
-    router, sites = world.router, world.sites
-    servers = sum(len(site.capacity.servers) for site in sites.values())
+    router, full = world.router, len(live)
+    servers = sum(len(site.capacity.servers) for site in world.sites.values())
     per_offer = min(PER_OFFER, servers // SERVERS_PER_OFFER)
     for number, workload in enumerate(work):
-        name = workload.workload_id
         began = time.perf_counter()
-        chosen = route(router, Submit((workload,)), now_ms)[0]
-        if isinstance(chosen, Route) and chosen.state is RouteState.ROUTED:
-            item = PlaceItem(name, 1, workload)
-            place(sites[chosen.site_id], Place((item,)), now_ms, POLICY)
+        for chosen in route(router, Submit((workload,)), now_ms):
+            if isinstance(chosen, Route):
+                _place(world, live, chosen, now_ms)
         spent.append(1e6 * (time.perf_counter() - began))
-        if isinstance(chosen, Route) and chosen.state is RouteState.ROUTED:
-            live.append((chosen.site_id, name))
-        _release(world, live, now_ms)
+        if len(live) > full:
+            _release(world, live, now_ms)
         if number % PER_MS == 0:
             now_ms += 1
         if number % per_offer == 0:
-            hear(world, now_ms)
+            hear(world, live, now_ms)
     return spent
 
 
 def _release(world: World, live: list[tuple[str, str]], now_ms: int) -> None:
     """One that runs somewhere goes, and both stages forget it."""
-    if not live:
-        return
     at = int(world.dice.random() * len(live))
     live[at], live[-1] = live[-1], live[at]
     site_id, name = live.pop()
@@ -175,23 +184,36 @@ def _release(world: World, live: list[tuple[str, str]], now_ms: int) -> None:
     site.finished.pop(name, None)
 
 
-def half(job: tuple[int, int, int, int]) -> tuple[float, float, float, list[float]]:
-    """One process: seconds to build, to fill, of the measured part, and each arrival."""
+class Half(NamedTuple):
+    """What one process took to build, fill and place, each arrival, and who waits for room."""
+
+    build_s: float
+    fill_s: float
+    place_s: float
+    arrivals_us: list[float]
+    waiting: int
+
+
+def half(job: tuple[int, int, int, int]) -> Half:
     servers, sites, count, seed = job
     gc.disable()
     began = time.perf_counter()
     world = build(servers, sites, seed)
     built = time.perf_counter()
     live, filled = fill(world)
-    hear(world, filled)
+    hear(world, live, filled)
     ready = time.perf_counter()
     # Rows of all shapes are made once.
     measure(world, live, draw(world, count // 4, filled), filled)
     work = draw(world, count, filled + count)
     gc.freeze()
+    huge_pages.collapse()  # as the worker does
     start = time.perf_counter()
     spent = measure(world, live, work, filled + count)
-    return built - began, ready - built, time.perf_counter() - start, spent
+    took_s = time.perf_counter() - start
+    routes = [world.router.routes.get(one.workload_id) for one in work]
+    waiting = sum(one is not None and one.state is RouteState.WAITING for one in routes)
+    return Half(built - began, ready - built, took_s, spent, waiting)
 
 
 def province(processes: int) -> None:
@@ -200,11 +222,13 @@ def province(processes: int) -> None:
         found = list(pool.map(half, [(*job, seed) for seed in range(processes)]))
         rss = list(pool.map(_rss_mib, range(processes)))
     more = {"processes": processes, "servers": SERVERS, "sites": SITES}
-    spent = [us for one in found for us in one[3]]
-    show("placement.build", max(one[0] for one in found), "s", **more)
-    show("placement.fill", max(one[1] for one in found), "s", **more)
-    rate = sum(len(one[3]) / one[2] for one in found)
+    spent = [us for one in found for us in one.arrivals_us]
+    show("placement.build", max(one.build_s for one in found), "s", **more)
+    show("placement.fill", max(one.fill_s for one in found), "s", **more)
+    waiting = sum(one.waiting for one in found)
+    rate = sum((len(one.arrivals_us) - one.waiting) / one.place_s for one in found)
     show("placement.rate", rate, "1/s", **more)
+    show("placement.waiting", 100 * waiting / len(spent), "%", **more)
     show("placement.arrivals_and_releases", 2 * rate, "1/s", **more)
     show("placement.p50", percentile(spent, 50), "us", **more)
     show("placement.p99", percentile(spent, 99), "us", **more)
@@ -220,11 +244,12 @@ def by_servers() -> None:
     p50, pair = [], []
     fleets = [size for size in FLEETS if size <= SERVERS]
     for servers in fleets:
-        *_, seconds, spent = half((servers, max(1, servers // PER_SITE), PLACEMENTS // 4, 1))
-        p50.append(percentile(spent, 50))
-        pair.append(1e6 * seconds / len(spent))
-        show("placement.decision", p50[-1], "us", servers=servers, at="p50")
-        show("placement.decision", pair[-1], "us", servers=servers, at="pair")
+        found = half((servers, max(1, servers // PER_SITE), PLACEMENTS // 4, 1))
+        p50.append(percentile(found.arrivals_us, 50))
+        pair.append(1e6 * found.place_s / len(found.arrivals_us))
+        waiting = 100 * found.waiting / len(found.arrivals_us)
+        show("placement.decision", p50[-1], "us", servers=servers, at="p50", waiting=waiting)
+        show("placement.decision", pair[-1], "us", servers=servers, at="pair", waiting=waiting)
     plot = pygal.Line(title="Cost of a decision, µs", x_title="servers", style=LightStyle)
     plot.x_labels = [f"{servers:,}" for servers in fleets]
     plot.add("arrival, p50", p50)

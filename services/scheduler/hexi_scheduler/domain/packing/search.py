@@ -169,7 +169,7 @@ def find(
 
     `allowed` is by server; empty: all are.
     """
-    cells, log, pools = columns
+    cells, _, pools = columns
     t = unfolded(tables)
     begin = Q_POOLS
     while begin < len(q):
