@@ -11,7 +11,7 @@ from hexi_scheduler.domain.packing.mix import Bid, MixLearned, Seen, Shape
 from hexi_scheduler.domain.packing.rules import PackingRules
 from hexi_scheduler.domain.packing.tables import prices_of, tables_of
 from hexi_scheduler.domain.packing.worth import flat, unfolded
-from hexi_scheduler.domain.place.capacity import Capacity
+from hexi_scheduler.domain.place.capacity import Capacity, Tiers
 from hexi_scheduler.domain.place.policy import Allowed
 from hexi_scheduler.domain.placement import Allocation
 from hexi_scheduler.domain.workload import WHOLE, Resources
@@ -76,14 +76,18 @@ class Plain:
         cores = -(-total // 2_000) - cpu // 2_000
         return -(-cores // 16) * int(self.tables.package[pool])
 
-    def choose(self, asked: Resources, allowed: Allowed) -> Allocation | None:
-        options = [
-            option
-            for server in range(len(self.capacity.servers))
-            if not self.capacity.barred(server) and (allowed is None or allowed[server])
-            for option in self.options(server, asked)
-        ]
-        return min(options)[3] if options else None
+    def choose(self, tiers: Tiers, asked: Resources, allowed: Allowed) -> Allocation | None:
+        for pools in tiers:
+            options = [
+                option
+                for server in range(len(self.capacity.servers))
+                if not self.capacity.barred(server) and (allowed is None or allowed[server])
+                if self.capacity.pool(server) in pools
+                for option in self.options(server, asked)
+            ]
+            if options:
+                return min(options)[3]
+        return None
 
     def options(self, server: int, asked: Resources) -> list[tuple[int, int, int, Allocation]]:
         cpu, memory, _ = self.capacity.free(server)
@@ -126,6 +130,7 @@ def test_it_finds_what_a_plain_scan_finds(
     capacity = Capacity(fleet)
     board, plain = Board(capacity, RULES, mix), Plain(capacity, mix)
     pools, placed = tuple(capacity.pools.values()), []
+    ways: list[Tiers] = [(pools,), tuple((pool,) for pool in pools), (pools[1:], pools[:1])]
     for turn, (resources, other) in enumerate(asked):
         if other == 1:
             capacity.bar(Condition.HOT, {turn % len(fleet)})
@@ -133,9 +138,11 @@ def test_it_finds_what_a_plain_scan_finds(
             capacity.give(*placed.pop(0))
         allowed = np.arange(len(fleet)) % 2 == 0 if other == 3 else None
 
-        found = board.choose((pools,), resources, allowed)
+        tiers = ways[(turn + other) % len(ways)]
 
-        assert found == plain.choose(resources, allowed)
+        found = board.choose(tiers, resources, allowed)
+
+        assert found == plain.choose(tiers, resources, allowed)
         if found is not None:
             assert capacity.fits(found, resources)
             capacity.take(found, resources)

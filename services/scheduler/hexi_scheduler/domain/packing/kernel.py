@@ -18,13 +18,13 @@ from hexi_scheduler.domain.packing.columns import (
     Int32s,
     Int64s,
 )
+from hexi_scheduler.domain.packing.compiled import compiled
 from hexi_scheduler.domain.packing.worth import (
     CPU_STEP_MILLI,
     STEP_MILLI,
     TOTAL_STEP_MILLI,
     WHOLE,
     Tables,
-    compiled,
 )
 
 NEVER = 2**31 - 1

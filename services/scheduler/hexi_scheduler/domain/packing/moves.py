@@ -22,7 +22,7 @@ from hexi_scheduler.domain.packing.columns import (
     Int32s,
     Int64s,
 )
-from hexi_scheduler.domain.packing.worth import compiled
+from hexi_scheduler.domain.packing.compiled import compiled
 from hexi_scheduler.domain.workload import CPU_MILLI_PER_UNIT, WHOLE
 
 

@@ -23,6 +23,7 @@ from hexi_scheduler.domain.packing.columns import (
     Int32s,
     Int64s,
 )
+from hexi_scheduler.domain.packing.compiled import compiled
 from hexi_scheduler.domain.packing.kernel import (
     NEVER,
     POOL_WIDTH,
@@ -34,7 +35,7 @@ from hexi_scheduler.domain.packing.kernel import (
     Query,
     cost,
 )
-from hexi_scheduler.domain.packing.worth import WHOLE, Tables, compiled, unfolded
+from hexi_scheduler.domain.packing.worth import WHOLE, Tables, unfolded
 
 UNSEEN = -1
 
@@ -67,26 +68,28 @@ def _catch_up(columns: Parcel, t: Tables, row: Int32s, q: Query, at: int) -> Non
             row[slots + block] = _least_of(row, block)
         return
     # All lines that are needed are asked of memory before the first is waited for.
-    changed, count = np.empty(behind, np.int32), 0
+    changed, before, count = np.empty(behind, np.int32), np.empty(behind, np.int32), 0
     for change in range(begin, begin + behind):
         slot = int(log[ring + (change & mask)])
         # Where it changed again, that entry will do.
         if cells[slot, LAST] == change & TURN:
-            changed[count] = slot
+            changed[count], before[count] = slot, row[slot]
             count += 1
-    for slot in changed[:count]:
-        _update(cells, t, row, q, slot)
+    for at in range(count):
+        now = cost(cells, t, q, changed[at])[0]
+        if now != before[at]:
+            _update(row, slots, changed[at], now)
 
 
 @compiled
-def _update(cells: Int32s, t: Tables, row: Int32s, q: Query, slot: int) -> None:
-    block = slot // BLOCK
-    least = len(cells) + block
-    before, now = row[slot], cost(cells, t, q, slot)[0]
+def _update(row: Int32s, slots: int, slot: int, now: int) -> None:
+    """The cost of a slot is another, and the least of its block if it was that or is less."""
+    block, before = slot // BLOCK, row[slot]
+    least = slots + block
     row[slot] = now
     if now < row[least]:
         row[least] = now
-    elif before == row[least] and now > before:
+    elif before == row[least]:
         row[least] = _least_of(row, block)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from hexi_scheduler.domain.packing.compiled import compiled
 
 WHOLE = 1_000
 STEP_MILLI = 10
@@ -15,7 +15,6 @@ TOTAL_STEP_MILLI = 100
 CPU_STEP_MILLI = 1_000
 
 Int32s = NDArray[np.int32]
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Tables(NamedTuple):
@@ -34,11 +33,6 @@ def flat(t: Tables) -> Int32s:
     pools, steps, _ = t.device.shape
     sizes = [pools, steps, t.wholes.shape[2], t.stranded.shape[1], t.stranded.shape[2]]
     return np.concatenate([np.array(sizes, np.int32), *(part.ravel() for part in t)])
-
-
-def compiled(function: F) -> F:
-    """By numba, when it is first called; kept on disk."""
-    return cast(F, numba.njit(cache=True)(function))
 
 
 @compiled
