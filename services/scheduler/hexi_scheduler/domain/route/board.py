@@ -41,7 +41,7 @@ from hexi_scheduler.domain.why import WhyNot
 from hexi_scheduler.domain.workload import Demand, Workload
 
 HOUR_S = 3_600
-RANKINGS_MAX = 16_384
+RANKINGS_MAX, ROOMS_MAX = 16_384, 1_024
 
 Candidate = tuple[int, str, str, Suitable]  # cost, site, class, offer
 Fitting = list[tuple[Shelf, Bools]]
@@ -54,9 +54,9 @@ class Board:
 
     # fmt: off
     __slots__ = (
-        "_by_rank", "_hour", "_known", "_policies", "_rankings", "_shelves", "_stale", "_told",
-        "_vouchers", "around", "epoch", "forecast", "generation", "offers", "policy", "reasons",
-        "scores",
+        "_by_rank", "_hour", "_known", "_policies", "_rankings", "_rooms", "_shelves", "_stale",
+        "_told", "_vouchers", "around", "epoch", "forecast", "generation", "offers", "policy",
+        "reasons", "scores",
     )
     # fmt: on
 
@@ -75,6 +75,7 @@ class Board:
         # Kept as rankings are.
         self.reasons: dict[tuple[object, ...], tuple[WhyNot, bool]] = {}
         self.scores: dict[tuple[int, int], Score] = {}  # by key and hours
+        self._rooms: dict[tuple[object, ...], Bools] = {}  # of this epoch
 
     def put(self, offer: SiteOffer) -> None:
         self.offers[offer.site_id] = offer
@@ -228,14 +229,25 @@ class Board:
         demand = ranking.demand
         if demand.lease_id or not len(ranking.keys):
             return ranking.keys
-        room = np.zeros(len(self._by_rank), np.bool_)
-        for shelf in self._welcoming(demand):
-            room[shelf.ranks] = shelf.with_room(demand)
-        return np.compress(room[ranking.keys & RANK_MASK], ranking.keys)
+        return np.compress(self._room(demand)[ranking.keys & RANK_MASK], ranking.keys)
+
+    def _room(self, demand: Demand) -> Bools:
+        """By rank, where a demand may fit now: the same for all that differ in other wishes."""
+        wished = demand.constraints
+        key = (demand.resources, demand.replicas, wished.executor, wished.domestic_only)
+        room = self._rooms.get(key)
+        if room is None:
+            if len(self._rooms) >= ROOMS_MAX:
+                self._rooms.clear()
+            room = self._rooms[key] = np.zeros(len(self._by_rank), np.bool_)
+            for shelf in self._welcoming(demand):
+                room[shelf.ranks] = shelf.with_room(demand)
+        return room
 
     def _catch_up(self) -> None:
         stale, self._stale = sorted(self._stale), set()
         self.epoch += 1
+        self._rooms.clear()
         if not all(self._has_rows(self.offers[name]) for name in stale):
             self._rebuild()
             return

@@ -35,7 +35,7 @@ from hexi_scheduler.domain.route.turns import (
     may_borrow,
     must_queue,
 )
-from hexi_scheduler.domain.route.urgent import Ask, ask
+from hexi_scheduler.domain.route.urgent import ask
 from hexi_scheduler.domain.route.why_route import declined, explain
 from hexi_scheduler.domain.workload import Workload
 
@@ -121,11 +121,12 @@ def _somewhere(router: Router, whole: Workload, at_ms: int, past: Past) -> Route
     silent = declined(router, tried)
     ranking = router.board.ranking(workload, at_ms)
     cheapest = router.cheapest_of(ranking, workload, silent)
-    asked = Ask(cheapest) if cheapest else ask(router, workload, at_ms, silent, rescued)
-    if asked is None or not leaves_minimum(router, workload, asked.choice[2], rescued):
+    asked = None if cheapest else ask(router, workload, at_ms, silent, rescued)
+    chosen = asked.choice if asked else cheapest
+    if chosen is None or not leaves_minimum(router, workload, chosen[2], rescued):
         return None
-    cost, site_id, class_id, _ = asked.choice
-    choice = choice_of(router, ranking, workload, asked.choice, at_ms)
+    cost, site_id, class_id, _ = chosen
+    choice = choice_of(router, ranking, workload, chosen, at_ms)
     return Route(
         whole,
         ROUTED,
@@ -135,8 +136,8 @@ def _somewhere(router: Router, whole: Workload, at_ms: int, past: Past) -> Route
         past.attempt + 1,
         cost,
         tried,
-        preempt=asked.preempt,
-        claim=asked.claim,
+        preempt=asked is not None and asked.preempt,
+        claim=asked is not None and asked.claim,
         borrowed=borrowed,
         voucher_id=choice.scores[0].voucher_id,
         rescued=rescued,
