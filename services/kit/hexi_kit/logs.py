@@ -6,10 +6,13 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO, cast
 
-import structlog
-from structlog.typing import FilteringBoundLogger, Processor, WrappedLogger
-
 from hexi_kit.tracing import current_trace_id
+from hexi_kit.without import without
+
+# It takes rich along, eight megabytes of every process, for tracebacks that we never draw.
+with without("rich"):
+    import structlog
+    from structlog.typing import FilteringBoundLogger, Processor, WrappedLogger
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _SECRET = re.compile(r"password|secret|token|authorization|private_key|\bdsn\b", re.IGNORECASE)

@@ -35,3 +35,13 @@ def test_events_of_a_process() -> None:
     assert library["text"] == "node 3 away"
     assert "ZeroDivisionError" in broken["exception"]
     assert child.stdout.strip() == "False"
+
+
+def test_what_draws_tracebacks_is_left_to_those_who_ask_for_it() -> None:
+    child = "import sys, hexi_kit.logs; print('rich' in sys.modules); import rich.text"
+
+    said = subprocess.run(
+        [sys.executable, "-c", child], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+
+    assert said.strip() == "False"
