@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from hexi_agent.sources.openmetrics.connection import HEAD_BYTES_MAX
 from hexi_agent.sources.openmetrics.fetch import Exporters
 from hexi_agent.sources.openmetrics.options import ExporterTarget, OpenMetricsOptions
+from hexi_agent.sources.openmetrics.reply import HEAD_BYTES_MAX
 from hexi_kit.errors import Unavailable
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\na 1\n"

@@ -52,31 +52,42 @@ class Poller:
             for name, ask in asks.items():
                 group.create_task(self._again_and_again(name, ask))
 
-    async def _again_and_again(self, name: str, ask: Ask) -> None:
-        options, seed = self._options, crc32(name.encode())
-        backoff: Backoff | None = None
-        lane = self._healthy
-        due_ms = self._clock.now_ms() + seed % MOMENTS * options.period_ms // MOMENTS
-        while True:
-            # Moments that were missed are not made up for.
-            due_ms = max(due_ms, self._clock.now_ms())
-            await self._clock.sleep((due_ms - self._clock.now_ms()) / 1_000)
-            problem = await self._once(lane, ask)
-            if problem is None:
-                if lane is self._ailing:
-                    get_logger().info("source.answers", subject=name)
-                lane, due_ms, backoff = self._healthy, due_ms + options.period_ms, None
-                continue
-            # Made for who needs it: the state of its dice is large.
-            backoff = backoff or Backoff(
-                self._real_clock, seeded(seed), options.period_ms / 1_000, BACKOFF_MOST_S
-            )
-            lane = self._ailing
+    async def due(self, due_ms: int) -> int:
+        """Wait for a moment; which one it is: those that were missed are not made up for."""
+        due_ms = max(due_ms, self._clock.now_ms())
+        await self._clock.sleep((due_ms - self._clock.now_ms()) / 1_000)
+        return due_ms
+
+    def first_ms(self, moment: int) -> int:
+        """When targets of this moment of a period are asked first."""
+        return self._clock.now_ms() + moment * self._options.period_ms // MOMENTS
+
+    async def until_answered(self, name: str, ask: Ask) -> int:
+        """When the target was asked that did not answer at once, but does now; 0 if it did."""
+        problem = await self._once(self._healthy, ask)
+        if problem is None:
+            return 0
+        asked_ms = 0
+        # Made for who needs it: the state of its dice is large.
+        dice, first_s = seeded(crc32(name.encode())), self._options.period_ms / 1_000
+        backoff = Backoff(self._real_clock, dice, first_s, BACKOFF_MOST_S)
+        while problem is not None:
             self._found.note(name, [Finding("no-answer", name, str(problem)[:200])])
             if isinstance(problem, Unauthenticated):
                 await self._real_clock.sleep(LOCKED_OUT_S)
             else:
                 await backoff.wait(problem)
+            asked_ms = self._clock.now_ms()
+            problem = await self._once(self._ailing, ask)
+        get_logger().info("source.answers", subject=name)
+        return asked_ms
+
+    async def _again_and_again(self, name: str, ask: Ask) -> None:
+        due_ms = self.first_ms(moment_of(name))
+        while True:
+            due_ms = await self.due(due_ms)
+            asked_ms = await self.until_answered(name, ask)
+            due_ms = (asked_ms or due_ms) + self._options.period_ms
 
     async def _once(self, lane: asyncio.Semaphore, ask: Ask) -> HexiError | None:
         async with lane:
@@ -88,3 +99,8 @@ class Poller:
             except HexiError as error:
                 return error
         return None
+
+
+def moment_of(name: str) -> int:
+    """At which moment of a period a target is asked."""
+    return crc32(name.encode()) % MOMENTS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import ssl
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
@@ -12,15 +11,11 @@ from urllib.parse import SplitResult, quote, urlsplit
 from hexi_kit.errors import InvalidArgument, Unauthenticated, Unavailable, Violation
 
 from hexi_agent.sources.inflate import inflate
-from hexi_agent.sources.openmetrics.connection import (
-    READ_BYTES,
-    Answer,
-    AnswerError,
-    Connection,
-    StaleError,
-)
+from hexi_agent.sources.openmetrics.connection import Connection
+from hexi_agent.sources.openmetrics.dial import dial
 from hexi_agent.sources.openmetrics.options import OpenMetricsOptions
 from hexi_agent.sources.openmetrics.page import OPENMETRICS, TEXT
+from hexi_agent.sources.openmetrics.reply import Answer, AnswerError, StaleError
 from hexi_agent.sources.secret import SecretFile
 
 # The older format is asked for first: unknown pages of it are read many times as fast. Packing them
@@ -28,14 +23,10 @@ from hexi_agent.sources.secret import SecretFile
 ACCEPT = f"{TEXT};version=0.0.4,{OPENMETRICS};version=1.0.0;q=0.8,*/*;q=0.1"
 # Of the time for a whole look: who does not answer is told as down before the look is broken off.
 PAGE_SHARE = 0.9
-# Of a name with several addresses the next is tried when one has been silent for so long.
-NEXT_ADDRESS_S = 0.25
-# Of a period, for which answers wait in the kernel for each other: to wake up for one of them costs
-# more than to read it.
-TOGETHER_SHARE = 0.01
+READ_BYTES = 256 * 1024
 OK = 200
 UNKNOWN_CALLER = (401, 403)
-PORTS = {"http": 80, "https": 443}
+NO_PAGE = (AnswerError, TimeoutError, OSError, ValueError)
 # What may stand in a request as it stands in an address; anything else is escaped.
 KEPT = "/%:=&?~+!$,;'@()*[]"
 
@@ -57,9 +48,6 @@ class Exporters:
         self._buffer = memoryview(bytearray(READ_BYTES))
         self._open: dict[str, Connection] = {}
         self._heads: dict[str, bytes] = {}
-        self._together_s = TOGETHER_SHARE * min(options.period_ms, options.timeout_ms) / 1_000
-        self._next = asyncio.Event()
-        self._next.set()
 
     def __enter__(self) -> Exporters:
         return self
@@ -75,60 +63,85 @@ class Exporters:
             Unavailable: it can not be reached, or gives no page.
             InvalidArgument: our secret can not be read.
         """
-        options, login = self._options, self._login.header()
         try:
-            head = self._heads.get(url)
-            if head is None:
-                head = self._heads[url] = _head(urlsplit(url))
-            request = head + login + b"\r\n"
-            async with asyncio.timeout(PAGE_SHARE * options.timeout_ms / 1_000):
-                answer = await self._ask(url, request)
-            if answer.status in UNKNOWN_CALLER:
-                raise Unauthenticated(f"status {answer.status}")
-            if answer.status != OK:
-                raise Unavailable(f"status {answer.status}")
-            packed = answer.headers.get("content-encoding", "")
-            body = inflate(answer.body, packed, options.page_bytes_max)
-            return Fetched(body, answer.headers.get("content-type", ""))
-        except (AnswerError, TimeoutError, OSError, ValueError) as error:
-            raise Unavailable(f"{error!r}"[:200]) from error
+            async with self._in_time():
+                if self.ask(url):
+                    try:
+                        return self._page(await self._open[url].taken())
+                    except StaleError:
+                        # The exporter has ended it while nobody asked.
+                        pass
+                parts = urlsplit(url)
+                connected = await dial(parts, self._tls if parts.scheme == "https" else None)
+                connection = Connection(connected, self._buffer, self._options.page_bytes_max)
+                self._open[url] = connection
+                connection.ask(self._request(url))
+                return self._page(await connection.taken())
+        except NO_PAGE as error:
+            raise _unavailable(error) from error
 
-    async def _ask(self, url: str, request: bytes) -> Answer:
+    def ask(self, url: str) -> bool:
+        """Whether it was asked, on the connection that is kept.
+
+        Raises:
+            InvalidArgument: our secret can not be read.
+        """
         kept = self._open.get(url)
-        if kept is not None and kept.is_open:
-            try:
-                return await kept.ask(request, self._turn())
-            except StaleError:
-                # The exporter has ended it while nobody asked.
-                pass
-        connection = self._open[url] = await self._connect(urlsplit(url))
-        return await connection.ask(request, self._turn())
+        if kept is None:
+            return False
+        request = self._request(url)
+        try:
+            kept.ask(request)
+        except StaleError:
+            del self._open[url]
+            return False
+        return True
 
-    def _turn(self) -> asyncio.Event:
-        """Set soon, for all who ask meanwhile."""
-        if self._next.is_set():
-            self._next = asyncio.Event()
-            asyncio.get_running_loop().call_later(self._together_s, self._next.set)
-        return self._next
+    def taken(self, url: str) -> Fetched | None:
+        """What it answered; None if that has not come whole. Raises as `page` does, and:
 
-    async def _connect(self, url: SplitResult) -> Connection:
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(self._buffer, self._options.page_bytes_max),
-            url.hostname or "",
-            url.port or PORTS[url.scheme],
-            ssl=self._tls if url.scheme == "https" else None,
-            happy_eyeballs_delay=None if _is_address(url.hostname or "") else NEXT_ADDRESS_S,
-        )
-        return connection
+        Raises:
+            StaleError: it never heard the question.
+        """
+        try:
+            answer = self._open[url].take()
+            return None if answer is None else self._page(answer)
+        except StaleError:
+            raise
+        except NO_PAGE as error:
+            raise _unavailable(error) from error
+
+    async def rest(self, url: str) -> Fetched:
+        """What it answers to the question that it was asked; raises as `taken` does."""
+        try:
+            async with self._in_time():
+                return self._page(await self._open[url].taken())
+        except StaleError:
+            raise
+        except NO_PAGE as error:
+            raise _unavailable(error) from error
+
+    def _in_time(self) -> asyncio.Timeout:
+        return asyncio.timeout(PAGE_SHARE * self._options.timeout_ms / 1_000)
+
+    def _request(self, url: str) -> bytes:
+        head = self._heads.get(url)
+        if head is None:
+            head = self._heads[url] = _head(urlsplit(url))
+        return head + self._login.header() + b"\r\n"
+
+    def _page(self, answer: Answer) -> Fetched:
+        if answer.status in UNKNOWN_CALLER:
+            raise Unauthenticated(f"status {answer.status}")
+        if answer.status != OK:
+            raise Unavailable(f"status {answer.status}")
+        packed = answer.headers.get("content-encoding", "")
+        body = inflate(answer.body, packed, self._options.page_bytes_max)
+        return Fetched(body, answer.headers.get("content-type", ""))
 
 
-def _is_address(host: str) -> bool:
-    """Of which there is one, and no race to run."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+def _unavailable(error: Exception) -> Unavailable:
+    return Unavailable(f"{error!r}"[:200])
 
 
 def _context(options: OpenMetricsOptions) -> ssl.SSLContext | None:

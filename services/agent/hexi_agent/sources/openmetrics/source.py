@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Sequence
 
 from hexi_kit.clock import Clock, SystemClock
-from hexi_kit.errors import HexiError, Unavailable
 from hexi_kit.metrics import counter
 
 from hexi_agent.sources.findings import Finding, Findings
-from hexi_agent.sources.intake import Intake, Taken
-from hexi_agent.sources.openmetrics.fetch import Exporters, Fetched
+from hexi_agent.sources.intake import Intake
+from hexi_agent.sources.openmetrics.fetch import Exporters
 from hexi_agent.sources.openmetrics.looks import PROVED_EVERY, Forms, Known, Looks
 from hexi_agent.sources.openmetrics.options import ExporterTarget, OpenMetricsOptions
-from hexi_agent.sources.openmetrics.page import (
-    Labels,
-    PageError,
-    PageReader,
-    PageSample,
-    Wants,
-    everything,
-)
-from hexi_agent.sources.polling import Ask, Poller
+from hexi_agent.sources.openmetrics.page import Labels, PageReader, PageSample, Wants, everything
+from hexi_agent.sources.openmetrics.rounds import Rounds
+from hexi_agent.sources.openmetrics.scrape import UP, Scrape, Told
+from hexi_agent.sources.polling import Poller
 from hexi_agent.sources.raw import RawReading, Take
 from hexi_agent.sources.shape import PageReadings, RawSeries
 from hexi_agent.sources.subject import host_of
-
-UP = "up"
 
 
 class OpenMetricsSource:
@@ -44,33 +35,15 @@ class OpenMetricsSource:
 
     async def run(self, take: Take) -> None:
         self._intake.connect(take)
-        forms = Forms(PageReader(self.wants), self._told)
-        poller = Poller(self._options, (self._clock, SystemClock()), self.findings)
-        with Exporters(self._options) as exporters:
-            asks = dict[str, Ask]()
-            for number, target in enumerate(self._options.targets):
-                look = partial(exporters.page, target.asking_for(self._options.collect))
-                looks = Looks(forms, number % PROVED_EVERY)
-                asks[target.url] = partial(self._scrape, target, look, looks)
-            await poller.run(asks)
-
-    async def _scrape(
-        self, target: ExporterTarget, look: Callable[[], Awaitable[Fetched]], looks: Looks
-    ) -> None:
-        asked_ms = self._clock.now_ms()
-        try:
-            page = await look()
-            found = looks.read(page.body, page.content_type)
-        except PageError as error:
-            self._tell(target, asked_ms, "malformed")
-            raise Unavailable(f"malformed page: {error}") from error
-        except HexiError:
-            self._tell(target, asked_ms, "failed")
-            raise
-        taken = self._offer(target, asked_ms, found)
-        if taken.rejected:
-            self.findings.note(target.url, [Finding("rejected", target.subject, taken.reason)])
-        self._tell(target, asked_ms, UP)
+        options, forms = self._options, Forms(PageReader(self.wants), self._series)
+        told, real_clock = Told(self._offer, self._tell, self._clock.now_ms), SystemClock()
+        poller = Poller(options, (self._clock, real_clock), self.findings)
+        with Exporters(options) as exporters:
+            scrapes = list[Scrape]()
+            for number, target in enumerate(options.targets):
+                url, looks = target.asking_for(options.collect), Looks(forms, number % PROVED_EVERY)
+                scrapes.append(Scrape(target, url, looks, exporters, told))
+            await Rounds(options, real_clock, poller).run(scrapes)
 
     def _tell(self, target: ExporterTarget, asked_ms: int, outcome: str) -> None:
         counter("agent.scrapes").add(1, {"outcome": outcome})
@@ -84,19 +57,25 @@ class OpenMetricsSource:
 
     def _offer(
         self, target: ExporterTarget, asked_ms: int, found: Known | list[PageSample]
-    ) -> Taken:
+    ) -> None:
+        taken = self._intake.offer(self._readings(target, asked_ms, found))
+        if taken.rejected:
+            self.findings.note(target.url, [Finding("rejected", target.subject, taken.reason)])
+
+    def _readings(
+        self, target: ExporterTarget, asked_ms: int, found: Known | list[PageSample]
+    ) -> Sequence[RawReading]:
         name, subject = self.name, target.subject
         if isinstance(found, Known):
-            whose = (name, subject)
-            return self._intake.offer(PageReadings(whose, found.shape, found.values, asked_ms))
+            return PageReadings((name, subject), found.shape, found.values, asked_ms)
         readings = list[RawReading]()
         for sample, labels, value, at_ms in found:
-            own, _, kept = self._told(sample, labels)
+            own, _, kept = self._series(sample, labels)
             when_ms = asked_ms if at_ms is None else at_ms
             readings.append(RawReading(name, own or subject, sample, kept, value, "", when_ms))
-        return self._intake.offer(readings)
+        return readings
 
-    def _told(self, name: str, labels: Labels) -> RawSeries:
+    def _series(self, name: str, labels: Labels) -> RawSeries:
         """Whose it is, said by the subject alone: without it the same labels serve all servers."""
         label = self._options.server_label
         if not label:
