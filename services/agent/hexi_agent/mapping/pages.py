@@ -7,10 +7,9 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hexi_agent.mapping.match import Feed
-from hexi_agent.mapping.series import Heard, Series
+from hexi_agent.mapping.series import Heard, Series, Some, some
 from hexi_agent.sources.raw import RawReading
 from hexi_agent.sources.shape import PageReadings, Shape
 
@@ -22,7 +21,7 @@ class _Way(NamedTuple):
     """`places`: which value of the page goes into each slot; `others` go into none."""
 
     ended: int
-    places: NDArray[np.int32]
+    places: Some
     heard: Heard
     others: list[int]
 
@@ -55,9 +54,8 @@ class Pages:
                 others.append(place)
             else:
                 found.update((slot, (place, feed.is_counter)) for feed, slot in ways)
-        heard = Heard(
-            np.array(list(found), np.int32), np.array([one for _, one in found.values()], np.bool_)
-        )
-        places = np.array([place for place, _ in found.values()], np.int32)
+        is_counter = np.array([one for _, one in found.values()], np.bool_)
+        heard = Heard(some(list(found)), is_counter)
+        places = some([place for place, _ in found.values()])
         way = _Way(self._series.ended, places, heard, others)
         self._ways.setdefault(page.shape, {})[page.whose] = way

@@ -23,11 +23,21 @@ class Columns(NamedTuple):
     until_ms: NDArray[np.int64]
 
 
+# Numbers one after the other are a slice: a view of them costs a fraction of a copy.
+Some = slice | NDArray[np.int32]
+
+
 class Heard(NamedTuple):
     """Slots, each once, and which of them hold counters."""
 
-    slots: NDArray[np.int32]
+    slots: Some
     is_counter: NDArray[np.bool_]
+
+
+def some(numbers: list[int]) -> Some:
+    first = numbers[0] if numbers else 0
+    run = range(first, first + len(numbers))
+    return slice(run.start, run.stop) if list(run) == numbers else np.array(numbers, np.int32)
 
 
 class Series:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from math import isfinite
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 from hexi_agent.sources.openmetrics.page import Labels, PageReader, PageSample
 
 Floats = NDArray[np.float64]
+# Of the first byte of each wanted line.
+Places: TypeAlias = "array[int]"
 LINE_FEED = 10
 # How numbers are written that leave no doubt; with any other the page is read whole.
 PLAIN = b"0123456789.eE+-"
@@ -27,52 +31,79 @@ class WantedLine(NamedTuple):
 
 
 class Layout:
-    """Fits pages with as many lines and the same series in the wanted ones; what stands in the
-    others is not looked at."""
+    """Fits pages with as many lines and the same series in the wanted ones, in their order; what
+    stands in the others is not looked at."""
 
     def __init__(self, wanted: Sequence[tuple[int, bytes]], lines: int, *, is_strict: bool) -> None:
-        """`wanted`: each line's number and what stands before its value; `lines` are all.
+        """`wanted`: each line's number and what stands before its value, from the line feed before
+        it on; `lines` are all.
 
         `is_strict`: of OpenMetrics, which has an end and values that may not be below 0.
         """
         self._lines, self._is_strict = lines, is_strict
-        self._keys = [key for _, key in wanted]
-        self._numbers = np.array([number for number, _ in wanted], np.int32)
-        self._lengths = np.array([len(key) for key in self._keys], np.int32)
+        self._numbers = array("i", (number for number, _ in wanted))
+        # No line feed stands before the first line.
+        keys = (key if number else key[1:] for number, key in wanted)
+        self._keys = [(key, len(key)) for key in keys]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Layout):
             return NotImplemented
-        mine = (self._lines, self._is_strict, self._keys, self._numbers.tolist())
-        return mine == (other._lines, other._is_strict, other._keys, other._numbers.tolist())
+        mine = (self._lines, self._is_strict, self._keys, self._numbers)
+        return mine == (other._lines, other._is_strict, other._keys, other._numbers)
 
     def __hash__(self) -> int:
         return hash((self._lines, self._numbers.tobytes()))
 
-    def values(self, page: bytes) -> Floats | None:
-        """In the order of the wanted lines; None if the page has to be read whole."""
-        ends = np.flatnonzero(np.frombuffer(page, np.uint8) == LINE_FEED)
-        if len(ends) != self._lines or not page.endswith(END if self._is_strict else b"\n"):
+    def places(self, page: bytes) -> Places:
+        """Where the wanted lines stand on a page that fits."""
+        ends = np.flatnonzero(_feeds(page))
+        numbers = np.array(self._numbers)
+        return array("i", np.where(numbers, ends[numbers - 1], 0).tolist())
+
+    def values(self, page: bytes, places: Places) -> Floats | None:
+        """In the order of the wanted lines; None if the page has to be read whole.
+
+        `places` are those of the page before, and become those of this one.
+        """
+        if not page.endswith(END if self._is_strict else b"\n"):
             return None
-        begins = np.where(self._numbers, ends[self._numbers - 1] + 1, 0)
-        places = zip(
-            self._keys,
-            begins.tolist(),
-            (begins + self._lengths).tolist(),
-            ends[self._numbers].tolist(),
-            strict=True,
-        )
-        numbers = [page[at:end] for key, begin, at, end in places if page.startswith(key, begin)]
-        if len(numbers) < len(self._keys) or b"".join(numbers).translate(None, PLAIN):
+        if np.count_nonzero(_feeds(page)) != self._lines:
+            return None
+        texts = self._texts(page, places)
+        if texts is None or b"".join(texts).translate(None, PLAIN):
             return None
         try:
-            values = np.array([float(number) for number in numbers])
+            values = list(map(float, texts))
         except ValueError:
             return None
-        is_doubtful = not np.isfinite(values).all() or (
-            self._is_strict and bool((values < 0).any())
+        # A number of many digits may be too large: one that is not finite makes the sum such.
+        is_doubtful = not isfinite(sum(values)) or (
+            self._is_strict and min(values, default=0.0) < 0
         )
-        return None if is_doubtful else values
+        return None if is_doubtful else np.array(values, np.float64)
+
+    def _texts(self, page: bytes, places: Places) -> list[bytes] | None:
+        """What stands behind the keys: most lines have moved as far as the one before them."""
+        texts = list[bytes]()
+        moved = end = 0
+        for number, (key, length) in enumerate(self._keys):
+            place = places[number] + moved
+            if not page.startswith(key, place):
+                place = page.find(key, end) if key.startswith(b"\n") else -1
+                if place < 0:
+                    return None
+                moved = place - places[number]
+            if moved:
+                places[number] = place
+            end = page.find(b"\n", place + length)
+            texts.append(page[place + length : end])
+        return texts
+
+
+def _feeds(page: bytes) -> NDArray[np.bool_]:
+    feeds: NDArray[np.bool_] = np.frombuffer(page, np.uint8) == LINE_FEED
+    return feeds
 
 
 def text_lines(reader: PageReader, page: bytes) -> list[WantedLine] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -9,6 +10,7 @@ from weakref import WeakValueDictionary
 from hexi_agent.sources.openmetrics.layout import (
     Floats,
     Layout,
+    Places,
     WantedLine,
     openmetrics_lines,
     text_lines,
@@ -23,6 +25,7 @@ from hexi_agent.sources.shape import RawSeries, Shape
 
 # A page that broke where nobody looks is found out after as many looks.
 PROVED_EVERY = 180
+NOWHERE: Places = array("i")
 
 Told = Callable[[str, tuple[tuple[str, str], ...]], RawSeries]
 
@@ -74,7 +77,7 @@ class Forms:
     def _shared(self, line: WantedLine) -> tuple[bytes, RawSeries]:
         found = self._series.get(line.key)
         if found is None:
-            found = (line.key + b" ", self._told(line.name, line.labels))
+            found = (b"\n" + line.key + b" ", self._told(line.name, line.labels))
             self._series[line.key] = found
         return found
 
@@ -86,6 +89,7 @@ class Looks:
         self._forms = forms
         self._number = first
         self._form: _Form | None = None
+        self._places = NOWHERE
         self._content_type = ""
 
     def read(self, page: bytes, content_type: str) -> Known | list[PageSample]:
@@ -95,7 +99,7 @@ class Looks:
         """
         self._number += 1
         form = self._form if content_type == self._content_type else None
-        values = form.layout.values(page) if form is not None else None
+        values = form.layout.values(page, self._places) if form is not None else None
         if form is not None and values is not None and self._number % PROVED_EVERY:
             return Known(form.shape, values)
         self._form = None
@@ -105,5 +109,6 @@ class Looks:
             # Proved again, and nothing new on it.
             self._form = form
             return Known(form.shape, values)
-        self._form = self._forms.of(page, content_type, samples)
+        form = self._form = self._forms.of(page, content_type, samples)
+        self._places = NOWHERE if form is None else form.layout.places(page)
         return samples
