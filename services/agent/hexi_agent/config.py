@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from hexi_kit.errors import InvalidArgument, Violation
 from hexi_kit.keys import Algorithm
-from pydantic import (
+from hexi_kit.model import (
     BaseModel,
     ConfigDict,
     Field,

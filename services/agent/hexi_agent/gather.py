@@ -12,7 +12,7 @@ from hexi_agent.config import AgentConfig
 from hexi_agent.hosts import Host, names_of
 from hexi_agent.mapping.board import Board, BoardOptions
 from hexi_agent.mapping.match import RuleBook
-from hexi_agent.mapping.rules import read_mappings
+from hexi_agent.mapping.rules import Rule, read_mappings
 from hexi_agent.mapping.subjects import Subjects
 from hexi_agent.sources.raw import RawSource, Take
 
@@ -23,20 +23,31 @@ def make_sources(config: AgentConfig, clock: Clock) -> list[RawSource]:
     return [one.make(clock) for one in config.sources]
 
 
+def read_rules(config: AgentConfig) -> list[Rule]:
+    """In the order in which they are preferred.
+
+    Raises:
+        InvalidArgument: saying which file is wrong where.
+    """
+    mappings = read_mappings(config.mappings.files, config.mappings.shipped)
+    return [rule for one in mappings for rule in one.rules]
+
+
 def make_board(
     config: AgentConfig,
     hosts: Sequence[Host],
     sources: Sequence[RawSource],
     now_ms: Callable[[], int],
+    rules: Sequence[Rule] | None = None,
 ) -> Board:
-    """What a source says is fresh for two of its own looks, at least for two of our periods."""
+    """What a source says is fresh for two of its own looks, at least for two of our periods; where
+    no `rules` are handed in, they are read."""
     periods = [max(config.period_ms, one.period_ms) for one in config.sources]
     stale_ms: dict[str, int] = {}
     for source, period_ms in zip(sources, periods, strict=True):
         known_ms = stale_ms.get(source.name, 0)
         stale_ms[source.name] = max(known_ms, PERIODS_FRESH * period_ms)
-    mappings = read_mappings(config.mappings.files, config.mappings.shipped)
-    book = RuleBook([rule for one in mappings for rule in one.rules])
+    book = RuleBook(read_rules(config) if rules is None else rules)
     subjects = Subjects(names_of(hosts), config.subjects)
     options = BoardOptions(len(hosts), config.period_ms, stale_ms)
     return Board(book, subjects, now_ms, options)

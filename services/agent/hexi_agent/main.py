@@ -9,10 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from hexi_kit.errors import HexiError
 from hexi_kit.logs import configure
-from hexi_kit.settings import load
 
 from hexi_agent.commands.arguments import parse
-from hexi_agent.settings import AgentSettings
 
 MODULES = {
     "run": "hexi_agent.commands.run",
@@ -30,8 +28,6 @@ def main(argv: Sequence[str]) -> int:
         sys.stdout.write(f"hexi-agent {_version()}\n")
         return 0
     try:
-        # The files named by --config, else the one named by HEXI_AGENT_CONFIG.
-        chosen.config = chosen.config or [load(AgentSettings, []).agent_config]
         code: int = import_module(MODULES[chosen.command]).run(chosen)
     except (OSError, HexiError, TimeoutError) as error:
         sys.stderr.write(f"{error}\n")

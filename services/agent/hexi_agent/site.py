@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +24,7 @@ from hexi_agent.frame import FrameSigner
 from hexi_agent.gather import KeptSource, make_board, make_sources, only_wanted
 from hexi_agent.hosts import read_hosts, server_set_of_hosts
 from hexi_agent.keys import FrameKeys
+from hexi_agent.mapping.rules import Rule
 from hexi_agent.measure.power import PowerMemory, RememberedSource
 from hexi_agent.mesh.mesh import Mesh, MeshNeeds
 from hexi_agent.mesh.options import MeshConfig
@@ -45,7 +47,11 @@ class SiteAgent:
     """Adds its parts to the lifecycle; stopped in reverse, so what was measured is sent before
     the sender goes. A kill instead of that loses nothing either."""
 
-    def __init__(self, around: Surroundings, config: AgentConfig) -> None:
+    def __init__(
+        self, around: Surroundings, config: AgentConfig, rules: Sequence[Rule] = ()
+    ) -> None:
+        """`rules` say what its sources mean."""
+        self._rules = rules
         self._parts, self._config = SiteParts(around, config.site_id), config
         config.state_dir.mkdir(parents=True, exist_ok=True)
         self._keys = FrameKeys(config.state_dir, config.key_rules)
@@ -160,7 +166,7 @@ class SiteAgent:
     def _add_gathering(self) -> Source:
         clock = self._parts.clock
         sources = make_sources(self._config, clock)
-        board = make_board(self._config, self._hosts, sources, clock.now_ms)
+        board = make_board(self._config, self._hosts, sources, clock.now_ms, self._rules)
         only_wanted(sources, board.wants)
         for number, source in enumerate(sources):
             kept = KeptSource(source, board.take, self._parts.backoff(60.0))

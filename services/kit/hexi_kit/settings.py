@@ -8,10 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
-
 from hexi_kit.clock import clock_from
 from hexi_kit.errors import InvalidArgument
+from hexi_kit.model import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 _SECRET_NAME = re.compile(r"password|secret|token|credential|private_key", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*):[^@/\s]*@")

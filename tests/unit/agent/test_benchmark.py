@@ -24,7 +24,8 @@ from hexi_agent.measure.benchmark import measure
 from hexi_agent.measure.job import PROGRAM, Benchmark, BenchmarkNeeds
 from hexi_agent.measure.options import MeasureConfig
 from hexi_agent.measure.power import READINGS_MAX, PowerMemory
-from hexi_agent.measure.result import PRECISIONS, BenchmarkResult
+from hexi_agent.measure.precision import PRECISIONS
+from hexi_agent.measure.result import BenchmarkResult
 from hexi_agent.sources import Sample
 from hexi_kit.clock import SystemClock
 from hexi_kit.errors import InvalidArgument

@@ -12,13 +12,13 @@ from hexi_agent.commands.output import say
 from hexi_agent.config import read_config
 from hexi_agent.gather import make_board, make_sources
 from hexi_agent.hosts import read_hosts
-from hexi_agent.settings import AgentSettings
+from hexi_agent.settings import AgentSettings, config_files
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Whatever is wrong is raised; nothing is started."""
     settings = load(AgentSettings, [])
-    for path in chosen.config:
+    for path in config_files(chosen.config):
         config = read_config(path)
         clock = SystemClock()
         hosts = read_hosts(config.hosts) if config.hosts is not None else []

@@ -29,14 +29,14 @@ from hexi_agent.hosts import Host, names_of, read_hosts, server_set_of_hosts, wr
 from hexi_agent.mapping.rules import read_mappings
 from hexi_agent.mapping.subjects import Subjects
 from hexi_agent.register import Register
-from hexi_agent.settings import AgentSettings
+from hexi_agent.settings import AgentSettings, config_files
 
 COLUMNS = ("change", "server", "field", "before", "now")
 
 
 def run(chosen: argparse.Namespace) -> int:
     """0 where nothing differs, 1 where something does and was not published."""
-    config = read_config(chosen.config[0])
+    config = read_config(config_files(chosen.config)[0])
     if config.hosts is None or not config.sources:
         raise InvalidArgument([Violation("sources", "expected sources, and a table of hosts")])
     hosts = read_hosts(config.hosts) if config.hosts.exists() else []

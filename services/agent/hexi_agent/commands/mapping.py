@@ -21,6 +21,7 @@ from hexi_agent.gather import make_board, make_sources
 from hexi_agent.hosts import Host, read_hosts
 from hexi_agent.mapping.board import Board
 from hexi_agent.mapping.meters import FIELDS
+from hexi_agent.settings import config_files
 from hexi_agent.sources.raw import RawSource
 
 HOUR_MS = 3_600_000
@@ -30,7 +31,7 @@ NAME_OF = {one.number: name for name, one in METRICS.items()}
 
 def run(chosen: argparse.Namespace) -> int:
     """0 if every server has a reading, 1 if some have none."""
-    config = read_config(chosen.config[0])
+    config = read_config(config_files(chosen.config)[0])
     if config.hosts is None:
         raise InvalidArgument([Violation("hosts", "expected a table of hosts and sources")])
     hosts = read_hosts(config.hosts)

@@ -12,13 +12,14 @@ from hexi_kit.errors import InvalidArgument, Violation
 from hexi_agent.commands.output import say
 from hexi_agent.config import read_config
 from hexi_agent.keys import ASKED_FILE, FrameKeys, KeyRules
+from hexi_agent.settings import config_files
 
 POLL_S = 0.1
 
 
 def run(chosen: argparse.Namespace) -> int:
     """0 when the new key signs; 1 if no agent took it up in time, whose next start will."""
-    state_dir = read_config(chosen.config[0]).state_dir
+    state_dir = read_config(config_files(chosen.config)[0]).state_dir
     if not state_dir.is_dir():
         raise InvalidArgument([Violation("state_dir", f"{state_dir}: no agent has run here")])
     asked = state_dir / ASKED_FILE

@@ -5,34 +5,26 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hexi_kit.identity import Identity
-from hexi_kit.ids import derive, seeded
-from hexi_kit.process import prepare
-from hexi_kit.settings import load
+from hexi_kit.apart import read_apart
 
-from hexi_agent.around import Surroundings
-from hexi_agent.config import AgentConfig, read_config
-from hexi_agent.settings import AgentSettings
-from hexi_agent.site import SiteAgent
+if TYPE_CHECKING:
+    from hexi_agent.told import Told
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Each file is a site."""
-    settings = load(AgentSettings, [])
-    configs = [read_config(path) for path in chosen.config]
-    if chosen.validate:
-        load(AgentSettings, ["--validate"])
-    return asyncio.run(_run(settings, configs))
+    told = read_apart(partial(_read, chosen.config, chosen.validate))
+    # Not before: from here on models are plain.
+    from hexi_agent.serve import serve
+
+    return asyncio.run(serve(told))
 
 
-async def _run(settings: AgentSettings, configs: Sequence[AgentConfig]) -> int:
-    """One process, one site; several files put several small sites into one process."""
-    process = prepare(configs[0].identity, settings)
-    for config in configs:
-        identity = Identity.load(settings.pki, config.identity)
-        # Each site waits differently, and the same after every start.
-        dice = seeded(int(derive("agent", config.site_id, config.agent_id), 36))
-        around = Surroundings(settings, identity, process.clock, dice, process.lifecycle)
-        SiteAgent(around, config).add_parts()
-    return await process.lifecycle.run_until_signal()
+def _read(files: Sequence[Path], is_asked: bool) -> Told:
+    from hexi_agent.told import read_told
+
+    return read_told(files, is_asked)

@@ -12,7 +12,14 @@ from typing import Annotated, Literal
 
 import yaml
 from hexi_kit.errors import InvalidArgument, Violation
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from hexi_kit.model import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from hexi_agent.domain.readings import METERS, METRICS
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from hexi_kit.errors import InvalidArgument, Violation
-from pydantic import BaseModel, ConfigDict
+from hexi_kit.model import BaseModel, ConfigDict
 
 NOBODY = -1
 

@@ -8,7 +8,8 @@ import numpy as np
 from hexi_kit.clock import Clock
 from numpy.typing import DTypeLike, NDArray
 
-from hexi_agent.measure.result import BenchmarkResult, Figure, PrecisionName
+from hexi_agent.measure.precision import PrecisionName
+from hexi_agent.measure.result import BenchmarkResult, Figure
 
 MEGA = 1_000_000
 NATIVE: dict[PrecisionName, DTypeLike] = {"fp64": np.float64, "fp32": np.float32}

@@ -22,7 +22,8 @@ from hexi_agent.backoff import Backoff
 from hexi_agent.executors import Order
 from hexi_agent.measure.options import MeasureConfig
 from hexi_agent.measure.power import PowerMemory
-from hexi_agent.measure.result import PRECISIONS, BenchmarkResult, Figure
+from hexi_agent.measure.precision import PRECISIONS
+from hexi_agent.measure.result import BenchmarkResult, Figure
 
 # What a workload says to run it; what is really run only the agent knows.
 PROGRAM = "hexi-measure"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from hexi_kit.model import BaseModel, ConfigDict, Field
 
-from hexi_agent.measure.result import PrecisionName
+from hexi_agent.measure.precision import PrecisionName
 
 Subject = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Mops = Annotated[int, Field(ge=1, le=2**50)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PrecisionName = Literal["fp64", "fp32", "tf32", "fp16", "bf16", "int8"]
-PRECISIONS: tuple[PrecisionName, ...] = ("fp64", "fp32", "tf32", "fp16", "bf16", "int8")
+from hexi_agent.measure.precision import PrecisionName
+
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hexi_kit.errors import InvalidArgument, Unauthenticated, Unavailable
 from hexi_kit.logs import get_logger
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from hexi_kit.model import BaseModel, ConfigDict, Field, model_validator
 
 from hexi_agent.sources.secret import SecretFile
 

@@ -10,7 +10,7 @@ from hexi_kit.clock import Clock
 from hexi_kit.errors import HexiError, Unauthenticated, Unavailable
 from hexi_kit.ids import seeded
 from hexi_kit.logs import get_logger
-from pydantic import BaseModel, ConfigDict, Field
+from hexi_kit.model import BaseModel, ConfigDict, Field
 
 from hexi_agent.backoff import Backoff
 from hexi_agent.sources.findings import Finding, Findings

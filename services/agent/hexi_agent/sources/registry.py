@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hexi_kit.clock import Clock
 from hexi_kit.errors import InvalidArgument, Violation
-from pydantic import BaseModel, ValidationError
+from hexi_kit.model import BaseModel, ValidationError
 
 from hexi_agent.sources.raw import RawSource
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from hexi.telemetry.v1 import telemetry_pb2 as pb
-from pydantic import BaseModel, ConfigDict, Field
+from hexi_kit.model import BaseModel, ConfigDict, Field
 
 from hexi_agent.domain.physics import Meters, Values
 from hexi_agent.sources import Metric, Sample

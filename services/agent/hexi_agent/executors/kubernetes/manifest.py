@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from hexi_kit.model import BaseModel, ConfigDict, Field, model_validator
 
 from hexi_agent.executors.job import MILLI, Job, refused, units_of
 

@@ -6,7 +6,7 @@ import ssl
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from hexi_kit.model import BaseModel, ConfigDict, Field, model_validator
 
 from hexi_agent.sources.polling import PollOptions
 

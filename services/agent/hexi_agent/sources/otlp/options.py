@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from hexi_kit.model import BaseModel, ConfigDict, Field, model_validator
 
 from hexi_agent.sources.listening import NAME, ListenOptions
 

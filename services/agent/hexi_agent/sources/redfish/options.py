@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 import yaml
 from hexi_kit.errors import InvalidArgument, Violation
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from hexi_kit.model import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hexi_agent.sources.listening import is_loopback
 from hexi_agent.sources.polling import PollOptions
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 SECRET_BYTES_MIN = 16
+USERNAME_MAX, PASSWORD_MAX = 256, 1_024
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Collect = Literal[
     "sensors", "power", "thermal", "environment", "processors", "memory", "supplies", "reports"
@@ -104,13 +106,12 @@ class RedfishOptions(PollOptions):
         return targets
 
 
-class Credentials(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Credentials:
     """Neither printed nor logged: what it is asked to show is its name."""
 
-    model_config = _STRICT
-
-    username: str = Field(min_length=1, max_length=256, repr=False)
-    password: str = Field(max_length=1_024, repr=False)
+    username: str = field(repr=False)
+    password: str = field(repr=False)
 
 
 def read_credentials(path: Path) -> Credentials:
@@ -120,7 +121,18 @@ def read_credentials(path: Path) -> Credentials:
         InvalidArgument: without a word of what the file says.
     """
     try:
-        return Credentials.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        return _credentials(yaml.safe_load(path.read_text("utf-8")))
     except (OSError, ValueError, yaml.YAMLError):
         reason = f"{path}: expected a readable file of username and password"
         raise InvalidArgument([Violation("credentials", reason)]) from None
+
+
+def _credentials(told: object) -> Credentials:
+    if not isinstance(told, dict) or told.keys() != {"username", "password"}:
+        raise ValueError("expected username and password")
+    username, password = told["username"], told["password"]
+    if not (isinstance(username, str) and 1 <= len(username) <= USERNAME_MAX):
+        raise ValueError("expected a username")
+    if not (isinstance(password, str) and len(password) <= PASSWORD_MAX):
+        raise ValueError("expected a password")
+    return Credentials(username, password)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from hexi_kit.model import BaseModel, ConfigDict, Field
 
 from hexi_agent.sources.listening import NAME, ListenOptions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from hexi_kit.model import BaseModel, ConfigDict, Field, model_validator
 
 from hexi_agent.sources.modbus.options import IDENTIFIER
 from hexi_agent.sources.polling import PollOptions
