@@ -43,8 +43,7 @@ class Layout:
         self._lines, self._is_strict = lines, is_strict
         self._numbers = array("i", (number for number, _ in wanted))
         # No line feed stands before the first line.
-        keys = (key if number else key[1:] for number, key in wanted)
-        self._keys = [(key, len(key)) for key in keys]
+        self._keys = [key if number else key[1:] for number, key in wanted]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Layout):
@@ -87,7 +86,7 @@ class Layout:
         """What stands behind the keys: most lines have moved as far as the one before them."""
         texts = list[bytes]()
         moved = end = 0
-        for number, (key, length) in enumerate(self._keys):
+        for number, key in enumerate(self._keys):
             place = places[number] + moved
             if not page.startswith(key, place):
                 place = page.find(key, end) if key.startswith(b"\n") else -1
@@ -96,8 +95,9 @@ class Layout:
                 moved = place - places[number]
             if moved:
                 places[number] = place
-            end = page.find(b"\n", place + length)
-            texts.append(page[place + length : end])
+            begin = place + len(key)
+            end = page.find(b"\n", begin)
+            texts.append(page[begin:end])
         return texts
 
 
