@@ -113,12 +113,12 @@ class Board:
                     self.tally.refused(source, reading.name, reason, subject)
         return refused
 
-    def _placed(self, reading: RawReading) -> list[tuple[Feed, int]]:
+    def _placed(self, reading: RawReading) -> list[int]:
         """Where a reading went that was taken."""
         whose = self._whose(reading.source, reading.subject)
         feeds = self._book.match(reading.name, reading.labels, reading.unit).feeds
-        slots = ((feed, self._series.slot(whose.number, feed.identity)) for feed in feeds)
-        return [(feed, slot) for feed, slot in slots if slot >= 0]
+        slots = (self._series.slot(whose.number, feed.identity) for feed in feeds)
+        return [slot for slot in slots if slot >= 0]
 
     def read(self, before: Meters, now_ms: int) -> Sequence[Sample]:
         """The site at `now_ms`; a server of which nothing fresh is known is not good."""
@@ -161,11 +161,11 @@ class Board:
             if reason:
                 return reason
             group = self._group(reading, whose.server, feed)
-            slot = series.add(whose.number, feed.identity, group)
+            slot = series.add(whose.number, feed.identity, group, is_counter=feed.is_counter)
             if slot < 0:
                 return "too many series"
-        hear = series.hear_count if feed.is_counter else series.hear
-        return "" if hear(slot, value, at_ms, at_ms + whose.stale_ms) else "older than the last"
+        is_news = series.hear(slot, value, at_ms, at_ms + whose.stale_ms)
+        return "" if is_news else "older than the last"
 
     def _refusal(self, reading: RawReading, server: int, feed: Feed) -> str:
         """Why a reading that fits a rule is still nobody's."""

@@ -6,15 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
-from hexi_agent.mapping.match import Feed
-from hexi_agent.mapping.series import Heard, Series, Some, some
+from hexi_agent.mapping.series import Series, Some, some
 from hexi_agent.sources.raw import RawReading
 from hexi_agent.sources.shape import PageReadings, Shape
 
-# The feeds of a reading that have a slot, and these.
-Placed = Callable[[RawReading], Sequence[tuple[Feed, int]]]
+# The slots that a reading goes into.
+Placed = Callable[[RawReading], Sequence[int]]
 
 
 class _Way(NamedTuple):
@@ -22,7 +19,7 @@ class _Way(NamedTuple):
 
     ended: int
     places: Some
-    heard: Heard
+    slots: Some
     others: list[int]
 
 
@@ -40,22 +37,20 @@ class Pages:
         if way is None or way.ended != self._series.ended:
             return page
         values = page.values[way.places]
-        if not self._series.hear_all(way.heard, values, page.at_ms, until_ms):
+        if not self._series.hear_all(way.slots, values, page.at_ms, until_ms):
             return page
         return page.some(way.others) if way.others else ()
 
     def learn(self, page: PageReadings, placed: Placed) -> None:
         """After its readings were taken one by one."""
-        found, others = dict[int, tuple[int, bool]](), list[int]()
+        found, others = dict[int, int](), list[int]()
         for place, reading in enumerate(page):
             ways = placed(reading)
             # The second of two that go into one slot is told as late, every time.
-            if not ways or any(slot in found for _, slot in ways):
+            if not ways or any(slot in found for slot in ways):
                 others.append(place)
             else:
-                found.update((slot, (place, feed.is_counter)) for feed, slot in ways)
-        is_counter = np.array([one for _, one in found.values()], np.bool_)
-        heard = Heard(some(list(found)), is_counter)
-        places = some([place for place, _ in found.values()])
-        way = _Way(self._series.ended, places, heard, others)
+                found.update((slot, place) for slot in ways)
+        places, slots = some(list(found.values())), some(list(found))
+        way = _Way(self._series.ended, places, slots, others)
         self._ways.setdefault(page.shape, {})[page.whose] = way

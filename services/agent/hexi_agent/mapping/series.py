@@ -27,13 +27,6 @@ class Columns(NamedTuple):
 Some = slice | NDArray[np.int32]
 
 
-class Heard(NamedTuple):
-    """Slots, each once, and which of them hold counters."""
-
-    slots: Some
-    is_counter: NDArray[np.bool_]
-
-
 def some(numbers: list[int]) -> Some:
     first = numbers[0] if numbers else 0
     run = range(first, first + len(numbers))
@@ -41,15 +34,18 @@ def some(numbers: list[int]) -> Some:
 
 
 class Series:
-    """A counter's value is its rate per second, not a number as long as it has none."""
+    """A counter's value is its rate per second between the last two looks, not a number as long as
+    it has none."""
 
     def __init__(self, series_max: int) -> None:
         self._series_max = series_max
         self._slots = Slots()
-        self._subject, self._identity = array("q"), array("q")
+        self._subject, self._identity, self._group = array("i"), array("i"), array("i")
         self._free: list[int] = []
-        self._group, self._at_ms, self._until_ms = array("q"), array("q"), array("q")
-        self._value, self._count = array("d"), array("d")
+        self._is_counter = array("b")
+        self._at_ms, self._until_ms, self._before_ms = array("q"), array("q"), array("q")
+        # What was said last, and before it: a rate is reckoned when somebody asks for it.
+        self._said, self._before = array("d"), array("d")
         # Whoever remembers slots has to ask for them again when this has grown.
         self.ended = 0
 
@@ -60,47 +56,37 @@ class Series:
         """Slot of a series, -1 if it has none."""
         return self._slots.get(subject, identity)
 
-    def add(self, subject: int, identity: int, group: int) -> int:
+    def add(self, subject: int, identity: int, group: int, *, is_counter: bool) -> int:
         """A slot for a new series; -1 if there are too many."""
         if len(self._slots) >= self._series_max:
             return -1
         slot = self._free.pop() if self._free else self._append()
         self._slots.put(subject, identity, slot)
         self._subject[slot], self._identity[slot] = subject, identity
-        self._group[slot], self._value[slot], self._count[slot] = group, NAN, NAN
-        self._at_ms[slot] = self._until_ms[slot] = 0
+        self._group[slot], self._is_counter[slot] = group, is_counter
+        self._said[slot] = self._before[slot] = NAN
+        self._at_ms[slot] = self._until_ms[slot] = self._before_ms[slot] = 0
         return slot
 
     def hear(self, slot: int, value: float, at_ms: int, until_ms: int) -> bool:
-        """Take a gauge's value; False if a later one is known."""
-        if at_ms <= self._at_ms[slot]:
-            return False
-        self._value[slot], self._at_ms[slot], self._until_ms[slot] = value, at_ms, until_ms
-        return True
-
-    def hear_count(self, slot: int, count: float, at_ms: int, until_ms: int) -> bool:
-        """Take where a counter stands. One that went back was reset and has no rate this once."""
+        """Take a gauge's value, or where a counter stands; False if a later one is known."""
         before_ms = self._at_ms[slot]
-        grown = count - self._count[slot]
-        rate = grown * 1_000 / (at_ms - before_ms) if grown >= 0 and at_ms > before_ms else NAN
-        if not self.hear(slot, rate, at_ms, until_ms):
+        if at_ms <= before_ms:
             return False
-        self._count[slot] = count
+        self._before[slot], self._before_ms[slot] = self._said[slot], before_ms
+        self._said[slot], self._at_ms[slot], self._until_ms[slot] = value, at_ms, until_ms
         return True
 
-    def hear_all(self, heard: Heard, values: Floats, at_ms: int, until_ms: int) -> bool:
+    def hear_all(self, slots: Some, values: Floats, at_ms: int, until_ms: int) -> bool:
         """Take what stands in several slots; False, and nothing taken, if a later one is known."""
-        slots = heard.slots
-        known_ms, count = np.frombuffer(self._at_ms, np.int64), np.frombuffer(self._count)
+        known_ms, said = np.frombuffer(self._at_ms, np.int64), np.frombuffer(self._said)
         before_ms = known_ms[slots]
-        if (before_ms >= at_ms).any():
+        if before_ms.max(initial=0) >= at_ms:
             return False
-        with np.errstate(over="ignore"):
-            grown = values - count[slots]
-            rates = np.where(grown >= 0, grown * 1_000 / (at_ms - before_ms), NAN)
-        np.frombuffer(self._value)[slots] = np.where(heard.is_counter, rates, values)
+        np.frombuffer(self._before)[slots] = said[slots]
+        np.frombuffer(self._before_ms, np.int64)[slots] = before_ms
         np.frombuffer(self._until_ms, np.int64)[slots] = until_ms
-        known_ms[slots], count[slots] = at_ms, values
+        said[slots], known_ms[slots] = values, at_ms
         return True
 
     def end(self, slot: int) -> None:
@@ -112,20 +98,34 @@ class Series:
 
     def forget(self, before_ms: int) -> None:
         """End what was silent since then."""
-        at_ms = self.columns().at_ms
+        at_ms = np.array(self._at_ms)
         for slot in np.flatnonzero((at_ms > 0) & (at_ms < before_ms)).tolist():
             self.end(slot)
 
     def columns(self) -> Columns:
         # Copies: an array that somebody looks into could not grow.
+        at_ms = np.array(self._at_ms)
         return Columns(
-            np.array(self._group), np.array(self._value), np.array(self._at_ms),
-            np.array(self._until_ms),
-        )  # fmt: skip
+            np.array(self._group, np.int64), self._values(at_ms), at_ms, np.array(self._until_ms)
+        )
+
+    def _values(self, at_ms: NDArray[np.int64]) -> Floats:
+        """A counter that went back was reset and has no rate this once."""
+        said = np.array(self._said)
+        chosen = np.flatnonzero(np.array(self._is_counter))
+        passed_ms = at_ms[chosen] - np.array(self._before_ms)[chosen]
+        rates = np.full(len(chosen), NAN)
+        with np.errstate(over="ignore", invalid="ignore"):
+            grown = said[chosen] - np.array(self._before)[chosen]
+            np.divide(grown * 1_000, passed_ms, out=rates, where=(grown >= 0) & (passed_ms > 0))
+        said[chosen] = rates
+        return said
 
     def _append(self) -> int:
-        for whole in (self._subject, self._identity, self._group, self._at_ms, self._until_ms):
+        for small in (self._subject, self._identity, self._group, self._is_counter):
+            small.append(0)
+        for whole in (self._at_ms, self._until_ms, self._before_ms):
             whole.append(0)
-        for number in (self._value, self._count):
+        for number in (self._said, self._before):
             number.append(0.0)
         return len(self._group) - 1
