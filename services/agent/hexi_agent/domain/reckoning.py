@@ -15,7 +15,7 @@ Ints = NDArray[np.int64]
 class Seen(NamedTuple):
     """Series by their group; one that is not fresh is known, but says nothing now."""
 
-    group: Ints
+    group: NDArray[np.int32]
     value: Floats
     fresh: NDArray[np.bool_]
 
@@ -27,7 +27,9 @@ def together(seen: Seen, over: NDArray[np.int8]) -> Floats:
     """
     groups = len(over)
     fresh = seen.fresh & np.isfinite(seen.value)
-    group, value = seen.group[fresh], seen.value[fresh]
+    group, value = seen.group, seen.value
+    if not fresh.all():
+        group, value = group[fresh], value[fresh]
     count = np.bincount(group, minlength=groups)
     total = np.bincount(group, value, minlength=groups)
     found = np.full(groups, np.nan)

@@ -193,8 +193,10 @@ class Board:
 
     def _values(self, now_ms: int) -> Floats:
         group, value, at_ms, until_ms = self._series.columns()
-        used = at_ms > 0
-        return self._outputs.values(Seen(group[used], value[used], until_ms[used] >= now_ms))
+        used, fresh = at_ms > 0, until_ms >= now_ms
+        if used.all():
+            return self._outputs.values(Seen(group, value, fresh))
+        return self._outputs.values(Seen(group[used], value[used], fresh[used]))
 
     def _column(self, metric: int, values: Floats) -> Floats:
         column = self._outputs.of_metric(metric, values, self._options.servers)

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from hexi_agent.mapping.slots import Slots
 
 NAN = float("nan")
+# Rates are reckoned so many at a time: for all at once each step would take a megabyte.
+PIECE = 8_192
 Floats = NDArray[np.float64]
 
 
 class Columns(NamedTuple):
-    """Views of all slots; valid until the next slot is made. `at_ms` 0: the slot is free."""
+    """Of all slots; no slot can be made until they are let go. `at_ms` 0: the slot is free."""
 
-    group: NDArray[np.int64]
+    group: NDArray[np.int32]
     value: NDArray[np.float64]
     at_ms: NDArray[np.int64]
     until_ms: NDArray[np.int64]
@@ -98,28 +100,34 @@ class Series:
 
     def forget(self, before_ms: int) -> None:
         """End what was silent since then."""
-        at_ms = np.array(self._at_ms)
-        for slot in np.flatnonzero((at_ms > 0) & (at_ms < before_ms)).tolist():
+        at_ms = np.frombuffer(self._at_ms, np.int64)
+        silent = np.flatnonzero((at_ms > 0) & (at_ms < before_ms)).tolist()
+        for slot in silent:
             self.end(slot)
 
     def columns(self) -> Columns:
-        # Copies: an array that somebody looks into could not grow.
-        at_ms = np.array(self._at_ms)
         return Columns(
-            np.array(self._group, np.int64), self._values(at_ms), at_ms, np.array(self._until_ms)
+            np.frombuffer(self._group, np.int32),
+            self._values(),
+            np.frombuffer(self._at_ms, np.int64),
+            np.frombuffer(self._until_ms, np.int64),
         )
 
-    def _values(self, at_ms: NDArray[np.int64]) -> Floats:
+    def _values(self) -> Floats:
         """A counter that went back was reset and has no rate this once."""
-        said = np.array(self._said)
-        chosen = np.flatnonzero(np.array(self._is_counter))
-        passed_ms = at_ms[chosen] - np.array(self._before_ms)[chosen]
-        rates = np.full(len(chosen), NAN)
-        with np.errstate(over="ignore", invalid="ignore"):
-            grown = said[chosen] - np.array(self._before)[chosen]
-            np.divide(grown * 1_000, passed_ms, out=rates, where=(grown >= 0) & (passed_ms > 0))
-        said[chosen] = rates
-        return said
+        values = np.array(self._said)
+        for first in range(0, len(values), PIECE):
+            piece = slice(first, first + PIECE)
+            is_counter = np.frombuffer(self._is_counter, np.bool_)[piece]
+            before_ms = np.frombuffer(self._before_ms, np.int64)[piece]
+            passed_ms = np.frombuffer(self._at_ms, np.int64)[piece] - before_ms
+            with np.errstate(over="ignore", invalid="ignore"):
+                grown = values[piece] - np.frombuffer(self._before)[piece]
+                rates = np.full(len(grown), NAN)
+                has_rate = (grown >= 0) & (passed_ms > 0)
+                np.divide(grown * 1_000, passed_ms, out=rates, where=has_rate)
+            np.copyto(values[piece], rates, where=is_counter)
+        return values
 
     def _append(self) -> int:
         for small in (self._subject, self._identity, self._group, self._is_counter):
