@@ -9,6 +9,7 @@ import re
 import signal
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,7 +84,9 @@ class Pod:
 
     def terminate(self, number: int = signal.SIGTERM) -> None:
         if self._process is not None and self._process.returncode is None:
-            os.killpg(self._process.pid, number)
+            # It may have ended and been waited for, and the loop has not told us yet.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
 
     async def end(self) -> None:
         """Gently, then not."""
