@@ -207,7 +207,7 @@ def half(job: tuple[int, int, int, int]) -> Half:
     measure(world, live, draw(world, count // 4, filled), filled)
     work = draw(world, count, filled + count)
     gc.freeze()
-    huge_pages.collapse()  # as the worker does
+    huge_pages.collapse()  # as a worker does when it has recovered
     start = time.perf_counter()
     spent = measure(world, live, work, filled + count)
     took_s = time.perf_counter() - start

@@ -3,17 +3,13 @@ objects spends a fifth of its time on looking up where they lie."""
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from hexi_kit.clock import Clock
-
 MAPS = Path("/proc/self/maps")
 # Below it nothing is gained, and a page that is touched in part costs all of it.
 MAPPING_BYTES_MIN = 16 * 1024 * 1024
-INTERVAL_S = 15.0
 # Of <sys/mman.h>: for pages to come, and at once for those that are there (Linux 6.1).
 HUGE_PAGE, COLLAPSE = 14, 25
 
@@ -21,7 +17,8 @@ HUGE_PAGE, COLLAPSE = 14, 25
 def collapse() -> int:
     """Bytes that were offered to the kernel; 0 where there is none that knows of it.
 
-    What it declines stays as it is: this is advice, and nothing depends on it.
+    What it declines stays as it is: this is advice, and nothing depends on it. Takes some two
+    seconds a gigabyte, during which nobody who works beside it answers in time.
     """
     if not MAPS.exists():
         return 0
@@ -42,10 +39,3 @@ def anonymous(maps: Iterable[str]) -> Iterator[tuple[int, int]]:
         own = rights.startswith("rw") and inode == "0" and name in ([], ["[heap]"])
         if own and end - start >= MAPPING_BYTES_MIN:
             yield start, end
-
-
-async def keep(clock: Clock) -> None:
-    """Again and again, as the process grows; beside it, in a thread."""
-    while True:
-        await clock.sleep(INTERVAL_S)
-        await asyncio.to_thread(collapse)

@@ -6,8 +6,6 @@ import gc
 import sys
 
 from hexi_contracts import topics
-from hexi_kit import huge_pages
-from hexi_kit.clock import SystemClock
 from hexi_kit.identity.authorize import Authorizer
 from hexi_kit.journal.app import JournalAppOptions
 from hexi_kit.process import Process
@@ -52,7 +50,6 @@ def hang(process: Process, settings: SchedulerSettings) -> None:
     process.lifecycle.add("rpc", server.start, server.stop)
     door.hang(settings.tick_interval_s)
     process.lifecycle.add("collector", _collect_again)
-    process.lifecycle.add_background("huge pages", lambda: huge_pages.keep(SystemClock()))
 
 
 async def _collect_again() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from hexi_contracts.topic import Topic
+from hexi_kit import huge_pages
 from hexi_kit.errors import Poison
 from hexi_kit.journal.commands import Commands
 from hexi_kit.journal.ownership import Fenced
@@ -119,6 +120,8 @@ class Stage(ABC, Generic[Debt]):
             while self._asleep:
                 began_s = self._clock.real_monotonic_s()
                 self.own(min(self._asleep))
+                # Now, since it stops the world: what was built is large, and goes on for days.
+                huge_pages.collapse()
                 await self._clock.sleep(self._clock.real_monotonic_s() - began_s)
 
     @abstractmethod
