@@ -87,11 +87,16 @@ class Assault:
 
     async def _true_frame(self) -> telemetry_pb2.SignedFrame:
         """The newest frame of the site as it stands in the log."""
-        mine = self._facts.site_id
-        frames = await self._log(topics.TELEMETRY_FRAME)
-        newest = [e.value for e in frames if e.key == mine][-1]
-        assert isinstance(newest, telemetry_pb2.SignedFrame)
-        return newest
+        mine, clock = self._facts.site_id, SystemClock()
+        # Who signs or keeps frames may have died before the first, and be about to come back.
+        for _ in range(TRIES_MAX):
+            frames = [e.value for e in await self._log(topics.TELEMETRY_FRAME) if e.key == mine]
+            if frames:
+                newest = frames[-1]
+                assert isinstance(newest, telemetry_pb2.SignedFrame)
+                return newest
+            await clock.sleep(RETRY_S)
+        raise TimeoutError(f"{mine} has no frame in the log after {TRIES_MAX} looks")
 
     async def _live(self) -> list[place_pb2.PlacementRecord]:
         """What runs on the site by its journal."""
