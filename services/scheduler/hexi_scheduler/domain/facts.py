@@ -47,9 +47,6 @@ class SiteFacts(NamedTuple):
     hub: str = ""
     maintenance: tuple[Window, ...] = ()
 
-    def price_of(self, class_id: str) -> int:
-        return dict(self.prices).get(class_id, 0)
-
 
 class Server(NamedTuple):
     """One server as its revision declares it."""

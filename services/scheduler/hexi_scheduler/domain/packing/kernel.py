@@ -1,8 +1,7 @@
 """The compiled part of packing: the cost of a shape on a server.
 
 A cost is how much the worth of a server falls when the shape is put there, in thousandths of a
-milli-device. Worth is a sum of table look-ups, so that a cost takes some ten nanoseconds. Arrays
-come in few parcels, since handing one over takes longer than that.
+milli-device. Worth is a sum of table look-ups, so that a cost takes some ten nanoseconds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The compiled search: rows of costs catch up with what changed, then the least of them is found.
-
-Arrays come in few parcels, since handing one over takes time.
-"""
+"""The compiled search: rows of costs catch up with what changed, then the least is found."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _class_offer(site: Site, kind: tuple[str, str], spare: Mapping[str, int]) ->
         cpu_milli_largest=cpu_milli,
         memory_mib_largest=memory_mib,
         accelerators_largest=accelerators,
-        price_micro_yuan=site.facts.price_of(kind[0]) if site.facts else 0,
+        price_micro_yuan=site.prices.get(kind[0], 0),
     )
 
 
