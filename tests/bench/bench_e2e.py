@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from aiokafka import ConsumerRecord
 from hexi.common.v1 import common_pb2
@@ -28,6 +29,13 @@ SETTLE_S = 10.0
 
 Specs = Callable[[int], list[workload_pb2.WorkloadSpec]]
 clock = SystemClock()
+
+
+class Seen(Protocol):
+    """When each placement id was first read back."""
+
+    @property
+    def seen(self) -> Mapping[str, float]: ...
 
 
 class Placements:
@@ -74,7 +82,7 @@ class Load:
     warm_s: float = STEADY_WARM_S
 
 
-async def steady(province: Province, placements: Placements, load: Load) -> None:
+async def steady(province: Province, placements: Seen, load: Load) -> None:
     """A fixed rate: latency from the call of SubmitWorkloads to the record read back."""
     called: dict[str, float] = {}
     tasks: set[asyncio.Task[None]] = set()
@@ -92,12 +100,11 @@ async def steady(province: Province, placements: Placements, load: Load) -> None
     await asyncio.gather(*tasks)
     await clock.sleep(SETTLE_S)
     warm_s = began_s + load.warm_s
+    seen = placements.seen
     waits_ms = [
-        1_000 * (placements.seen[p] - at_s)
-        for p, at_s in called.items()
-        if at_s >= warm_s and p in placements.seen
+        1_000 * (seen[p] - at_s) for p, at_s in called.items() if at_s >= warm_s and p in seen
     ]
-    unseen = sum(p not in placements.seen for p in called)
+    unseen = sum(p not in seen for p in called)
     show_latencies(load.name, load.rate, waits_ms, unseen)
 
 

@@ -2,27 +2,31 @@
 
 Requests are laid ready as bytes and go straight to ROUTE's topic, since a sender's cost is not the
 scheduler's; the api runs beside it and follows both journals. The last figure is through the api.
+WORKERS in the environment says how many share the partitions: two, as `placement` has processes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import random
 from collections.abc import Iterator
 
 from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import workload_pb2
-from hexi_contracts import topics
 from hexi_kit.kafka.producer import EventProducer
 
-from tests.bench.bench_e2e import SERVICES, Load, Placements, clock, steady
+from tests.bench.bench_e2e import SERVICES, Load, clock, steady
 from tests.bench.figures import show, show_latencies
+from tests.bench.placement_log import PlacementLog, following
 from tests.bench.province import Province, running
 from tests.bench.request_log import Ready, Specs, laid_ready, send
 
 SEED = 42
 SERVERS = 60_000
+SECOND = "scheduler-worker-2"
+WORKERS = int(os.environ.get("WORKERS", "2"))
 # Workloads a second, in one request, for so long, of which the first part does not count.
 STEADY = ((1_000, 20, 20.0, 8.0), (5_000, 100, 60.0, 20.0))
 API_RATE, API_SIZE, API_S, API_WARM_S = 5_000, 100, 30.0, 10.0
@@ -69,7 +73,7 @@ def mixed() -> Specs:
 class Sender:
     """Sends what was laid ready and knows when each placement was read back."""
 
-    def __init__(self, producer: EventProducer, placements: Placements, specs: Specs) -> None:
+    def __init__(self, producer: EventProducer, placements: PlacementLog, specs: Specs) -> None:
         self._producer, self._placements, self._specs = producer, placements, specs
 
     async def steady(self, rate: int, size: int, seconds: float, warm_s: float) -> None:
@@ -92,26 +96,27 @@ class Sender:
             unplaced += sum(p not in seen for p in request.placements)
             if at_s >= began_s + warm_s:
                 waits_ms += [1_000 * (seen[p] - at_s) for p in request.placements if p in seen]
-        show_latencies("placement-kafka", rate, waits_ms, unplaced)
+        show_latencies("placement-kafka", rate, waits_ms, unplaced, workers=WORKERS)
 
     async def saturated(self) -> None:
         """As fast as placements come back: the rate of placement records."""
         size = SATURATED_SIZE
         ready = self._ready("saturated", size, SATURATED_MAX // size, SATURATED_MAX)
-        seen, before, sent = self._placements.seen, len(self._placements.seen), 0
+        placements, sent = self._placements, 0
+        before, records = len(placements.seen), placements.records
         began_s = clock.real_monotonic_s()
         tasks: list[asyncio.Task[None]] = []
         for request in ready:
-            while sent - (len(seen) - before) >= OUTSTANDING_MAX:
+            while sent - (placements.records - records) >= OUTSTANDING_MAX:
                 await clock.sleep(BACK_PRESSURE_S)
             if clock.real_monotonic_s() - began_s >= SATURATED_S:
                 break
             tasks.append(asyncio.create_task(send(self._producer, request, clock.now_ms())))
             sent += size
-        placed, elapsed_s = len(seen) - before, clock.real_monotonic_s() - began_s
+        placed, elapsed_s = len(placements.seen) - before, clock.real_monotonic_s() - began_s
         await asyncio.gather(*tasks)
-        rate, seconds = placed / elapsed_s, round(elapsed_s, 1)
-        show("placement-kafka.placements_per_s", rate, "1/s", seconds=seconds)
+        more = {"seconds": round(elapsed_s, 1), "workers": WORKERS}
+        show("placement-kafka.placements_per_s", placed / elapsed_s, "1/s", **more)
 
     def _ready(self, name: str, size: int, count: int, rate: int) -> list[Ready]:
         def moments() -> Iterator[int]:
@@ -126,14 +131,12 @@ class Sender:
 
     async def _settled(self, placements: list[str]) -> None:
         for _ in range(int(SETTLE_S / SETTLE_POLL_S)):
-            if all(p in self._placements.seen for p in placements):
+            if self._placements.seen.keys() >= set(placements):
                 return
             await clock.sleep(SETTLE_POLL_S)
 
 
-async def measure(province: Province) -> None:
-    placements = Placements()
-    await province.follow([topics.SCHEDULER_PLACEMENT], placements.apply)
+async def measure(province: Province, placements: PlacementLog) -> None:
     identity = province.cast.of("supervisor")
     producer = EventProducer(province.hexi.kafka, identity, "bench", clock)
     await producer.start()
@@ -150,9 +153,12 @@ async def measure(province: Province) -> None:
 
 
 async def run() -> None:
-    async with running(SERVICES) as province:
+    services = SERVICES if WORKERS == 1 else (*SERVICES, SECOND)
+    own = {SECOND: {"HEXI_WORKER_INSTANCE": SECOND}}
+    async with running(services, environments=own) as province:
         await province.admit(SERVERS)
-        await measure(province)
+        async with following(province) as placements:
+            await measure(province, placements)
 
 
 def main() -> None:

@@ -14,12 +14,14 @@ def show(figure: str, value: float, unit: str, **more: object) -> None:
     sys.stdout.flush()
 
 
-def show_latencies(name: str, rate: int, waits_ms: Sequence[float], unplaced: int) -> None:
+def show_latencies(
+    name: str, rate: int, waits_ms: Sequence[float], unplaced: int, **more: object
+) -> None:
     """At a rate of workloads a second: the half, nine of ten and all but one of a hundred."""
     for percent in (50, 90, 99):
         figure = f"{name}.latency_p{percent}_at_{rate}_per_s"
         found_ms = percentile(waits_ms, percent)
-        show(figure, found_ms, "ms", workloads=len(waits_ms), unplaced=unplaced)
+        show(figure, found_ms, "ms", workloads=len(waits_ms), unplaced=unplaced, **more)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

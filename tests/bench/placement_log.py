@@ -1,0 +1,70 @@
+"""When each placement stood in the log, at little cost to those who are measured beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka.record.memory_records import MemoryRecords
+from hexi_contracts import topics
+from hexi_kit.clock import SystemClock
+from hexi_kit.journal.broker import BrokerLink
+
+from tests.bench.province import Province
+
+MARK = b"/p/"
+clock = SystemClock()
+
+
+class PlacementLog:
+    """Answers are kept as bytes with their moment; keys are read once somebody asks."""
+
+    def __init__(self, link: BrokerLink) -> None:
+        self._link = link
+        self._unread: list[tuple[float, Any]] = []
+        self._seen: dict[str, float] = {}
+        self.records = 0
+
+    @property
+    def seen(self) -> dict[str, float]:
+        """When each placement id was first read back, in seconds of the monotonic clock."""
+        for at_s, batch in self._unread:
+            for record in batch:
+                mark = (record.key or b"").find(MARK)
+                if mark > 0:
+                    self._seen.setdefault(record.key[mark + len(MARK) :].decode(), at_s)
+        self._unread.clear()
+        return self._seen
+
+    async def run(self) -> None:
+        positions = dict.fromkeys(range(topics.SCHEDULER_PLACEMENT.partitions), 0)
+        while True:
+            found = await self._link.fetch(positions)
+            now_s = clock.real_monotonic_s()
+            for partition, answer in found.items():
+                records = MemoryRecords(answer.batches)
+                while records.has_next():
+                    batch = records.next_batch()
+                    self._unread.append((now_s, batch))
+                    self.records += batch.next_offset - positions[partition]
+                    positions[partition] = batch.next_offset
+
+
+@asynccontextmanager
+async def following(province: Province) -> AsyncIterator[PlacementLog]:
+    """Reads from the beginning of the log to the end of the body."""
+    identity = province.cast.of("supervisor")
+    link = BrokerLink(province.hexi.kafka, identity, topics.SCHEDULER_PLACEMENT.name)
+    await link.open()
+    log = PlacementLog(link)
+    reading = asyncio.create_task(log.run())
+    try:
+        yield log
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+        await link.close()
+    if not reading.cancelled():
+        reading.result()
