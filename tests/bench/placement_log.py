@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from aiokafka.errors import NoError
 from aiokafka.record.memory_records import MemoryRecords
 from hexi_contracts import topics
 from hexi_kit.clock import SystemClock
@@ -44,6 +45,8 @@ class PlacementLog:
             found = await self._link.fetch(positions)
             now_s = clock.real_monotonic_s()
             for partition, answer in found.items():
+                if answer.error is not NoError:
+                    raise answer.error(f"partition {partition}")
                 records = MemoryRecords(answer.batches)
                 while records.has_next():
                     batch = records.next_batch()
