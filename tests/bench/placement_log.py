@@ -57,17 +57,15 @@ class PlacementLog:
 
 @asynccontextmanager
 async def following(province: Province) -> AsyncIterator[PlacementLog]:
-    """Reads from the beginning of the log to the end of the body."""
+    """Reads from the beginning of the log to the end of the body; what ends reading ends both."""
     identity = province.cast.of("supervisor")
     link = BrokerLink(province.hexi.kafka, identity, topics.SCHEDULER_PLACEMENT.name)
     await link.open()
     log = PlacementLog(link)
-    reading = asyncio.create_task(log.run())
     try:
-        yield log
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(log.run())
+            yield log
+            reading.cancel()
     finally:
-        reading.cancel()
-        await asyncio.wait([reading])
         await link.close()
-    if not reading.cancelled():
-        reading.result()

@@ -62,17 +62,12 @@ async def running(
     services: Sequence[str] | None,
     environment: Mapping[str, str] | None = None,
     clock: str = "system",
-    environments: Mapping[str, Mapping[str, str]] | None = None,
 ) -> AsyncIterator[Province]:
     """The named services on a fresh broker and database; everything is gone afterwards."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         options = LocalOptions(
-            state_dir=folder,
-            clock=clock,
-            services=services,
-            environment=environment or {},
-            environments=environments or {},
+            state_dir=folder, clock=clock, services=services, environment=environment or {}
         )
         hexi = await stack.enter_async_context(LocalHexi(options))
         cast = identities.issue(folder / "pki")

@@ -32,6 +32,8 @@ class RunPlan:
         own: dict[str, str] = {
             **self.common(kafka_bootstrap),
             "HEXI_LISTEN": self._listen[spec.name],
+            # Two workers of one name would fence each other off for ever.
+            "HEXI_WORKER_INSTANCE": spec.name,
             **self._options.environment,
             **self._options.environments.get(spec.name, {}),
         }
