@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from aiokafka import ConsumerRecord
 from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import scheduler_service_pb2 as pb
 from hexi.scheduler.v1 import workload_pb2
 from hexi_contracts import topics
 from hexi_kit import ids
 from hexi_kit.clock import SystemClock
+from hexi_kit.kafka.record import Record
 
 from tests.bench.figures import show, show_latencies
 from tests.bench.province import TENANT, Province, running
@@ -44,7 +44,7 @@ class Placements:
     def __init__(self) -> None:
         self.seen: dict[str, float] = {}
 
-    def apply(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+    def apply(self, topic: str, records: Sequence[Record]) -> None:
         now_s = clock.real_monotonic_s()
         for record in records:
             mark = record.key.find(b"/p/")

@@ -10,9 +10,9 @@ import asyncio
 import os
 from collections.abc import Sequence
 
-from aiokafka.structs import ConsumerRecord
 from hexi.scheduler.v1 import place_pb2
 from hexi_contracts import topics
+from hexi_kit.kafka.record import Record
 
 from tests.bench.bench_ingest import next_tick, tick
 from tests.bench.figures import percentile, show
@@ -32,9 +32,7 @@ class Visible:
         self._seen_s: dict[tuple[str, int], float] = {}
         self._moved = asyncio.Event()
 
-    def hear(
-        self, topic: str, records: Sequence[ConsumerRecord[bytes | None, bytes | None]]
-    ) -> None:
+    def hear(self, topic: str, records: Sequence[Record]) -> None:
         for record in records:
             site_id, _, rest = (record.key or b"").decode().partition("/")
             if not rest.startswith("condition/") or record.value is None:

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka.errors import NoError
-from aiokafka.record.memory_records import MemoryRecords
 from hexi_contracts import topics
 from hexi_kit.clock import SystemClock
-from hexi_kit.journal.broker import BrokerLink
+from hexi_kit.kafka.log_reader import LogReader
+from hexi_kit.kafka.ports import Partition
 
 from tests.bench.province import Province
 
@@ -22,8 +21,8 @@ clock = SystemClock()
 class PlacementLog:
     """Answers are kept as bytes with their moment; keys are read once somebody asks."""
 
-    def __init__(self, link: BrokerLink) -> None:
-        self._link = link
+    def __init__(self, log: LogReader) -> None:
+        self._log = log
         self._unread: list[tuple[float, Any]] = []
         self._seen: dict[str, float] = {}
         self.records = 0
@@ -40,16 +39,13 @@ class PlacementLog:
         return self._seen
 
     async def run(self) -> None:
-        positions = dict.fromkeys(range(topics.SCHEDULER_PLACEMENT.partitions), 0)
+        topic = topics.SCHEDULER_PLACEMENT
+        positions = {Partition(topic.name, number): 0 for number in range(topic.partitions)}
         while True:
-            found = await self._link.fetch(positions)
+            found = await self._log.read(positions)
             now_s = clock.real_monotonic_s()
             for partition, answer in found.items():
-                if answer.error is not NoError:
-                    raise answer.error(f"partition {partition}")
-                records = MemoryRecords(answer.batches)
-                while records.has_next():
-                    batch = records.next_batch()
+                for batch in answer.batches():
                     self._unread.append((now_s, batch))
                     self.records += batch.next_offset - positions[partition]
                     positions[partition] = batch.next_offset
@@ -59,13 +55,15 @@ class PlacementLog:
 async def following(province: Province) -> AsyncIterator[PlacementLog]:
     """Reads from the beginning of the log to the end of the body; what ends reading ends both."""
     identity = province.cast.of("supervisor")
-    link = BrokerLink(province.hexi.kafka, identity, topics.SCHEDULER_PLACEMENT.name)
-    await link.open()
-    log = PlacementLog(link)
+    reader = LogReader(
+        province.hexi.kafka, identity, [topics.SCHEDULER_PLACEMENT.name], "placement-log"
+    )
+    await reader.open()
+    log = PlacementLog(reader)
     try:
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(log.run())
             yield log
             reading.cancel()
     finally:
-        await link.close()
+        await reader.close()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from aiokafka import ConsumerRecord
 from hexi.scheduler.v1 import place_pb2, route_pb2
 from hexi_contracts import topics
 from hexi_kit.clock import SystemClock
+from hexi_kit.kafka.record import Record
 
 from hexi_demo.measured import MEASURED, Measured
 
@@ -47,9 +47,7 @@ class Watch:
         self.measured = Measured()
         self.first_placement_s: float | None = None
 
-    def apply(
-        self, topic: str, records: Sequence[ConsumerRecord[bytes | None, bytes | None]]
-    ) -> None:
+    def apply(self, topic: str, records: Sequence[Record]) -> None:
         for record in records:
             key = (record.key or b"").decode()
             if record.value is None or key.startswith("fence/"):

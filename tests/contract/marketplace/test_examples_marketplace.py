@@ -121,19 +121,9 @@ def test_columns_that_do_not_fit_are_poison() -> None:
 async def test_a_poisoned_fact_becomes_a_dead_letter_and_the_next_is_heard() -> None:
     facts, broker = facts_and_broker()
     bad = record_of(INVENTORY_SERVER_SET, b"\xff")
-    raw = _Raw(bad)
 
-    facts.apply(bad.topic, [raw, raw])
+    facts.apply(bad.topic, [bad, bad])
     await facts.carry_one()
 
     (letter,) = broker.records(INVENTORY_SERVER_SET.dead_letter)
     assert b"garbage" in letter.headers[REASON]
-
-
-class _Raw:
-    """A record as the bare client hands it."""
-
-    def __init__(self, record: Record) -> None:
-        self.topic, self.partition, self.offset = record.topic, record.partition, record.offset
-        self.key, self.value, self.timestamp = record.key, record.value, 0
-        self.headers = tuple(record.headers.items())

@@ -28,13 +28,13 @@ class Client:
         await asyncio.get_running_loop().create_future()
 
 
-async def planned(waiting: bool, untaken: tuple[str, ...] = ()) -> tuple[int, set[int]]:
+async def planned(waiting: bool) -> tuple[int, set[int]]:
     """How long the next request may sleep, and which partitions it asks for."""
     subscriptions = SubscriptionState()
     subscriptions.assign_from_user({BUSY, IDLE})
     assignment = subscriptions.subscription.assignment
     fetcher = Fetcher(Client(), subscriptions, fetch_max_wait_ms=FULL_WAIT_MS, prefetch_backoff=0)
-    ask_again_soon(SimpleNamespace(_fetcher=fetcher), untaken)
+    ask_again_soon(SimpleNamespace(_fetcher=fetcher))
     for tp in (BUSY, IDLE):
         assignment.state_value(tp).reset_to(0)
     if waiting:
@@ -53,7 +53,3 @@ async def test_a_request_for_everything_may_sleep() -> None:
 
 async def test_a_request_that_leaves_one_out_comes_back_soon() -> None:
     assert await planned(waiting=True) == (LEFT_OUT_WAIT_MS, {1})
-
-
-async def test_what_nobody_takes_hurries_nobody() -> None:
-    assert await planned(waiting=True, untaken=("commands",)) == (FULL_WAIT_MS, {1})

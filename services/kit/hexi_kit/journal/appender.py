@@ -27,8 +27,9 @@ from hexi_contracts.topic import Topic
 from hexi_kit.clock import Clock
 from hexi_kit.identity import Identity
 from hexi_kit.journal.batch import Batch, Entry, build_batches
-from hexi_kit.journal.broker import Answer, BrokerLink, is_transient
+from hexi_kit.journal.broker import Answer, BrokerLink
 from hexi_kit.journal.ownership import FENCE_PREFIX, Claim, Fenced, JournalBroken
+from hexi_kit.kafka.transient import is_transient
 from hexi_kit.metrics import counter, histogram
 
 # A broker that was killed takes half a minute to come back on a loaded machine.

@@ -1,4 +1,4 @@
-"""The four requests a journal needs of the broker, and which answers mean: ask again."""
+"""The three requests a journal needs of the broker, and which answers mean: ask again."""
 
 from __future__ import annotations
 
@@ -7,26 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
-from aiokafka.errors import (
-    ConcurrentTransactions,
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    KafkaConnectionError,
-    KafkaError,
-    KafkaStorageError,
-    LeaderNotAvailableError,
-    NodeNotReadyError,
-    NoError,
-    NotCoordinatorError,
-    NotEnoughReplicasAfterAppendError,
-    NotEnoughReplicasError,
-    NotLeaderForPartitionError,
-    RequestTimedOutError,
-    StaleMetadata,
-    UnknownTopicOrPartitionError,
-    for_code,
-)
-from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.errors import KafkaError, LeaderNotAvailableError, NoError, for_code
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.structs import TopicPartition
@@ -38,27 +19,6 @@ REQUEST_TIMEOUT_MS = 10_000
 # Never used to end a transaction, since there are none; the broker wants a number.
 TRANSACTION_TIMEOUT_MS = 60_000
 ACKS_ALL = -1
-FETCH_WAIT_MAX_MS = 500
-FETCH_BYTES = 8 * 1024 * 1024
-FETCH_BYTES_ALL = 4 * FETCH_BYTES
-READ_UNCOMMITTED = 0
-
-TRANSIENT: tuple[type[BaseException], ...] = (
-    ConcurrentTransactions,
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    KafkaConnectionError,
-    KafkaStorageError,
-    LeaderNotAvailableError,
-    NodeNotReadyError,
-    NotCoordinatorError,
-    NotEnoughReplicasAfterAppendError,
-    NotEnoughReplicasError,
-    NotLeaderForPartitionError,
-    RequestTimedOutError,
-    StaleMetadata,
-    UnknownTopicOrPartitionError,
-)
 
 
 class Answer(NamedTuple):
@@ -66,17 +26,6 @@ class Answer(NamedTuple):
 
     error: type[BaseException]
     offset: int
-
-
-class Fetched(NamedTuple):
-    """What a fetch brought of one partition: record batches as they lie in the log."""
-
-    error: type[BaseException]
-    batches: bytes
-
-
-def is_transient(error: type[BaseException]) -> bool:
-    return issubclass(error, TRANSIENT)
 
 
 class BrokerLink:
@@ -118,15 +67,6 @@ class BrokerLink:
         parts = await asyncio.gather(*(self._ask(n, group) for n, group in by_leader.items()))
         return {partition: answer for part in parts for partition, answer in part.items()}
 
-    async def fetch(self, positions: Mapping[int, int]) -> dict[int, Fetched]:
-        """Read on at these offsets; one request per leader, and an answer for every partition."""
-        by_leader: dict[int | None, list[tuple[int, int, int]]] = {}
-        for partition, offset in positions.items():
-            where = (partition, offset, FETCH_BYTES)
-            by_leader.setdefault(self._leader(partition), []).append(where)
-        parts = await asyncio.gather(*(self._read(n, group) for n, group in by_leader.items()))
-        return {partition: found for part in parts for partition, found in part.items()}
-
     async def refresh(self, pause_s: float) -> None:
         """Learn who leads what, after a pause."""
         await asyncio.wait([asyncio.ensure_future(self._client.force_metadata_update())])
@@ -137,20 +77,6 @@ class BrokerLink:
             TopicPartition(self._journal, partition)
         )
         return leader
-
-    async def _read(
-        self, leader: int | None, group: list[tuple[int, int, int]]
-    ) -> dict[int, Fetched]:
-        if leader is None or leader < 0:
-            return {p: Fetched(LeaderNotAvailableError, b"") for p, *_ in group}
-        asked = [(self._journal, group)]
-        request = FetchRequest(FETCH_WAIT_MAX_MS, 1, FETCH_BYTES_ALL, READ_UNCOMMITTED, asked)
-        try:
-            answer = await self._client.send(leader, request)
-        except KafkaError as error:
-            return {p: Fetched(type(error), b"") for p, *_ in group}
-        rows = [row for _, partitions in answer.topics for row in partitions]
-        return {row[0]: Fetched(for_code(row[1]), row[-1] or b"") for row in rows}
 
     async def _ask(self, leader: int | None, group: list[tuple[int, bytes]]) -> dict[int, Answer]:
         if leader is None or leader < 0:

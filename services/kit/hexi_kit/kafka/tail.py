@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from hexi_contracts.topic import Topic
 
 from hexi_kit.clock import SystemClock
 from hexi_kit.identity import Identity
-from hexi_kit.kafka.connection import client_options
-from hexi_kit.kafka.fetching import ask_again_soon
+from hexi_kit.kafka.log_reader import Fetched, LogReader
+from hexi_kit.kafka.ports import Partition
+from hexi_kit.kafka.record import Record
 
-POLL_TIMEOUT_MS = 1_000
-POLL_RECORDS_MAX = 4_000
-FETCH_WAIT_MAX_MS = 500
-
-Apply = Callable[[str, Sequence["ConsumerRecord[bytes | None, bytes | None]"]], None]
+Positions = dict[Partition, int]
+Apply = Callable[[str, Sequence[Record]], None]
 
 
 class LogTail:
@@ -38,7 +34,7 @@ class LogTail:
         apply: Apply,
         rest_s: float = 0.0,
     ) -> None:
-        self._options: dict[str, Any] = client_options(bootstrap, identity)
+        self._bootstrap, self._identity = bootstrap, identity
         self._topics = topics
         self._apply, self._rest_s = apply, rest_s
         self.caught_up = asyncio.Event()
@@ -72,40 +68,40 @@ class LogTail:
             reading.result()
 
     async def run(self) -> None:
-        consumer: AIOKafkaConsumer = AIOKafkaConsumer(
-            **self._options,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=FETCH_WAIT_MAX_MS,
-        )
-        await consumer.start()
-        ask_again_soon(consumer)
+        names = [topic.name for topic in self._topics]
+        reader = LogReader(self._bootstrap, self._identity, names, "log-tail")
+        await reader.open()
+        positions = {
+            Partition(topic.name, number): 0
+            for topic in self._topics
+            for number in range(topic.partitions)
+        }
+        # Where each ended when it was first read; above it, all is caught up.
+        ends: dict[Partition, int] = {}
         try:
-            partitions = [
-                TopicPartition(topic.name, index)
-                for topic in self._topics
-                for index in range(topic.partitions)
-            ]
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning(*partitions)
-            left = {tp: end for tp, end in (await consumer.end_offsets(partitions)).items() if end}
             while True:
-                await self._step(consumer, left)
+                found = await reader.read(positions)
+                gone = [p for p, one in found.items() if one.is_gone]
+                positions |= await reader.begins(gone)
+                brought = self._apply_all(found, positions)
+                if not self.caught_up.is_set():
+                    ends = {p: one.end for p, one in found.items() if p not in gone} | ends
+                    if all(at >= ends.get(p, at + 1) for p, at in positions.items()):
+                        self.caught_up.set()
+                elif brought and self._rest_s:
+                    await SystemClock().sleep(self._rest_s)
         finally:
-            await consumer.stop()
+            await reader.close()
 
-    async def _step(self, consumer: AIOKafkaConsumer, left: dict[TopicPartition, int]) -> None:
-        batches = await consumer.getmany(
-            timeout_ms=50 if left else POLL_TIMEOUT_MS, max_records=POLL_RECORDS_MAX
-        )
-        for tp, records in batches.items():
-            self._apply(tp.topic, records)
-        if self.caught_up.is_set():
-            if batches and self._rest_s:
-                await SystemClock().sleep(self._rest_s)
-            return
-        # Positions, not records: compaction can take the last record of a partition away.
-        for tp in [tp for tp, end in left.items() if await consumer.position(tp) >= end]:
-            del left[tp]
-        if not left:
-            self.caught_up.set()
+    def _apply_all(self, found: Mapping[Partition, Fetched], positions: Positions) -> bool:
+        """Moves `positions` on; whether anything came."""
+        brought = False
+        for partition, one in found.items():
+            batches = list(one.batches())
+            if not batches or one.asked != positions[partition]:
+                continue
+            brought = True
+            self._apply(partition.topic, list(one.records(partition)))
+            # Compaction can take the last records of a batch away.
+            positions[partition] = batches[-1].next_offset
+        return brought

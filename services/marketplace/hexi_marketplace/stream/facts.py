@@ -33,11 +33,10 @@ class Facts:
         }
         self._topics = {topic.name: topic for topic in FACT_TOPICS}
 
-    def apply(self, topic: str, records: Sequence[Any]) -> None:
-        for raw in records:
-            if raw.value is None:
+    def apply(self, _: str, records: Sequence[Record]) -> None:
+        for record in records:
+            if record.value is None:
                 continue
-            record = to_record(raw)
             try:
                 self.handle(record)
             except Poison as poison:
@@ -60,16 +59,3 @@ class Facts:
         """Wait for one unreadable record and make it a dead letter."""
         record, reason = await self._poisoned.get()
         await self._dead_letters.add(record, reason)
-
-
-def to_record(raw: Any) -> Record:
-    """A record of the bare client as the kit knows it."""
-    return Record(
-        raw.topic,
-        raw.partition,
-        raw.offset,
-        raw.key,
-        raw.value,
-        dict(raw.headers),
-        raw.timestamp,
-    )

@@ -31,7 +31,6 @@ from hexi_kit.logs import get_logger
 from hexi_kit.metrics import counter
 
 from hexi_marketplace.domain.market import Market
-from hexi_marketplace.stream.facts import to_record
 from hexi_marketplace.stream.outputs import Broker, FencedTopic
 from hexi_marketplace.stream.turn import Turn
 from hexi_marketplace.wire.views import view_depth
@@ -114,7 +113,7 @@ class Matcher:
         for tp, raw_records in sorted(polled.items()):
             turn = self._turns[tp.partition]
             for raw in raw_records:
-                record = to_record(raw)
+                record = _record(raw)
                 try:
                     turn.apply(decode(MARKETPLACE_ORDER, record), record.offset)
                 except Poison as poison:
@@ -162,3 +161,15 @@ class Matcher:
             pictures.append(Outgoing(MARKETPLACE_DEPTH, listing.product.shard, depth, event_id))
         if pictures:
             await self._parts.publisher.send_all(pictures)
+
+
+def _record(raw: Any) -> Record:
+    return Record(
+        raw.topic,
+        raw.partition,
+        raw.offset,
+        raw.key,
+        raw.value,
+        dict(raw.headers),
+        raw.timestamp,
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from aiokafka import ConsumerRecord
 from hexi.scheduler.v1 import place_pb2, route_pb2
 from hexi_contracts import topics
+from hexi_kit.kafka.record import Record
 
 from hexi_scheduler.ports import PlacementChanges, WorkloadJournal
 
@@ -31,9 +31,7 @@ class JournalTail:
         self._site_changed = site_changed
         self._place_changed = place_changed
 
-    def apply(
-        self, topic: str, records: Sequence[ConsumerRecord[bytes | None, bytes | None]]
-    ) -> None:
+    def apply(self, topic: str, records: Sequence[Record]) -> None:
         if topic == topics.SCHEDULER_ROUTE.name:
             for record in records:
                 self._view.apply_route((record.key or b"").decode(), record.value)
@@ -44,9 +42,7 @@ class JournalTail:
                 if record.value:
                     self._site_changed(route_pb2.SiteState.FromString(record.value))
 
-    def _apply_placements(
-        self, records: Sequence[ConsumerRecord[bytes | None, bytes | None]]
-    ) -> None:
+    def _apply_placements(self, records: Sequence[Record]) -> None:
         changed: defaultdict[str, list[place_pb2.PlacementRecord]] = defaultdict(list)
         for record in records:
             key = (record.key or b"").decode()

@@ -1,0 +1,199 @@
+"""Reads partitions at offsets that its owner keeps: no group, no positions of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    KafkaError,
+    LeaderNotAvailableError,
+    NoError,
+    OffsetOutOfRangeError,
+    for_code,
+)
+from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+
+from hexi_kit.identity import Identity
+from hexi_kit.kafka.connection import client_options
+from hexi_kit.kafka.ports import Partition
+from hexi_kit.kafka.record import Record
+from hexi_kit.kafka.session import CONSUMER, FetchLimits, FetchSession, by_topic
+from hexi_kit.kafka.transient import is_transient
+
+REQUEST_TIMEOUT_MS = 10_000
+LIMITS = FetchLimits()
+EARLIEST = -2
+PAUSE_S = 0.05
+ANSWERS = (NoError, OffsetOutOfRangeError)
+
+Positions = Mapping[Partition, int]
+
+
+class Fetched(NamedTuple):
+    """What a fetch at `asked` brought of one partition: record batches as they lie in the log.
+
+    `end` is where the partition ended then. OffsetOutOfRangeError: `asked` is no longer kept.
+    """
+
+    error: type[KafkaError]
+    asked: int
+    end: int = -1
+    data: bytes = b""
+
+    @property
+    def is_gone(self) -> bool:
+        return self.error is OffsetOutOfRangeError
+
+    def batches(self) -> Iterator[Any]:
+        """The whole batches; the first may begin before `asked`."""
+        records = MemoryRecords(self.data)
+        while records.has_next():
+            yield records.next_batch()
+
+    def records(self, partition: Partition) -> Iterator[Record]:
+        """In order, from the first that was asked for."""
+        topic, number = partition
+        for batch in self.batches():
+            if batch.is_control_batch:
+                continue
+            for one in batch:
+                if one.offset >= self.asked:
+                    headers = dict(one.headers)
+                    yield Record(
+                        topic, number, one.offset, one.key, one.value, headers, one.timestamp
+                    )
+
+
+class LogReader:
+    """Open, read as often as you like, close."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        identity: Identity | None,
+        topics: Iterable[str],
+        name: str,
+        limits: FetchLimits = LIMITS,
+    ) -> None:
+        self._bootstrap, self._identity = bootstrap, identity
+        self._topics, self._name, self._limits = list(topics), name, limits
+        self._client: Any = None
+        self._sessions: dict[int, FetchSession] = {}
+        self._coming: dict[int, asyncio.Task[dict[Partition, Fetched]]] = {}
+
+    async def open(self) -> None:
+        self._client = AIOKafkaClient(
+            **client_options(self._bootstrap, self._identity),
+            client_id=self._name,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+        await self._client.bootstrap()
+        await self._client.set_topics(self._topics)
+
+    async def close(self) -> None:
+        coming, self._coming = self._coming, {}
+        for task in coming.values():
+            task.cancel()
+        if coming:
+            await asyncio.wait(coming.values())
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def read(self, positions: Positions) -> dict[Partition, Fetched]:
+        """What came first, from whichever broker; nothing when the wait was over: read again.
+
+        A request of an earlier call may still be under way, and bring what was asked for then:
+        compare `asked`. Cut off, nothing is lost.
+
+        Raises:
+            KafkaError: to read again will not help.
+        """
+        found = await self._first(positions)
+        failed = {p: one.error for p, one in found.items() if one.error not in ANSWERS}
+        for partition, error in failed.items():
+            if not is_transient(error):
+                raise error(str(partition))
+        if failed:
+            await self._refresh()
+        return {p: one for p, one in found.items() if p not in failed}
+
+    async def _first(self, positions: Positions) -> dict[Partition, Fetched]:
+        if self._client is None:
+            raise ConsumerStoppedError
+        by_leader: defaultdict[int | None, dict[Partition, int]] = defaultdict(dict)
+        for partition, offset in positions.items():
+            by_leader[self._leader(partition)][partition] = offset
+        leaderless = by_leader.pop(None, {})
+        if leaderless:
+            return _failed(leaderless, LeaderNotAvailableError)
+        for leader, wanted in by_leader.items():
+            if leader is not None and leader not in self._coming:
+                self._coming[leader] = asyncio.create_task(self._ask(leader, wanted))
+        if self._coming:
+            await asyncio.wait(self._coming.values(), return_when=asyncio.FIRST_COMPLETED)
+        found: dict[Partition, Fetched] = {}
+        for leader in [leader for leader, task in self._coming.items() if task.done()]:
+            found |= self._coming.pop(leader).result()
+        return found
+
+    async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """The first offset that the log still has, of those whose leader answers.
+
+        Raises:
+            KafkaError: a leader does not answer.
+        """
+        by_leader: defaultdict[int | None, list[Partition]] = defaultdict(list)
+        for partition in partitions:
+            by_leader[self._leader(partition)].append(partition)
+        by_leader.pop(None, None)
+        found: dict[Partition, int] = {}
+        for leader, group in by_leader.items():
+            asked = by_topic((partition, (partition.number, EARLIEST)) for partition in group)
+            answer = await self._client.send(leader, OffsetRequest(CONSUMER, 0, asked))
+            for topic, rows in answer.topics:
+                for number, code, *_, offset in rows:
+                    if for_code(code) is NoError:
+                        found[Partition(topic, number)] = offset
+        return found
+
+    async def _refresh(self) -> None:
+        """Learn who leads what, after a pause."""
+        await asyncio.wait([asyncio.ensure_future(self._client.force_metadata_update())])
+        await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=PAUSE_S)
+
+    def _leader(self, partition: Partition) -> int | None:
+        leader = self._client.cluster.leader_for_partition(TopicPartition(*partition))
+        return None if leader is None or leader < 0 else leader
+
+    async def _ask(self, leader: int, wanted: dict[Partition, int]) -> dict[Partition, Fetched]:
+        session = self._sessions.get(leader)
+        if session is None:
+            session = self._sessions[leader] = FetchSession(self._limits)
+        try:
+            answer = await self._client.send(leader, session.request(wanted))
+        except KafkaError as error:
+            session.lost()
+            return _failed(wanted, type(error))
+        except asyncio.CancelledError:
+            session.lost()
+            raise
+        if not session.answered(answer):
+            return {}
+        return {
+            partition: Fetched(for_code(row[1]), wanted[partition], row[2], row[-1] or b"")
+            for topic, rows in answer.topics
+            for row in rows
+            if (partition := Partition(topic, row[0])) in wanted
+        }
+
+
+def _failed(wanted: Positions, error: type[KafkaError]) -> dict[Partition, Fetched]:
+    return {partition: Fetched(error, at) for partition, at in wanted.items()}
