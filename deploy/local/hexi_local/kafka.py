@@ -28,10 +28,10 @@ CLUSTER_ID = "aGV4aS1sb2NhbC1rYWZrYQ"
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
 JVM_FLAGS = (
-    "-Xms192m",
-    "-Xmx384m",
+    "-Xms448m",
+    "-Xmx640m",
     # Under load the young fill in seconds, not in tenths: each collection stops all answers.
-    "-Xmn128m",
+    "-Xmn384m",
     "-XX:+UseSerialGC",
     "-XX:MaxDirectMemorySize=64m",
     "-Xss512k",

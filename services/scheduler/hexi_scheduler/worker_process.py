@@ -15,7 +15,7 @@ from hexi_scheduler.settings import SchedulerSettings, policies
 from hexi_scheduler.stream.door import GROUP, INPUTS, WorkerDoor
 
 # The young alone: decisions hold no cycles, and to walk all that a day has placed stops the world.
-COLLECT_AT = (10_000, 1_000_000, 1_000_000)
+COLLECT_AT = (2_000, 1_000_000, 1_000_000)
 # The consumer's thread needs the interpreter some ten times a fetch; each time it waits so long.
 SWITCH_INTERVAL_S = 0.0005
 

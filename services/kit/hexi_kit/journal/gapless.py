@@ -87,6 +87,10 @@ class GaplessConsumer(driver.Consumer):
         except (asyncio.CancelledError, ConsumerStoppedError):
             if not self.app.should_stop:
                 raise
+        except Exception as error:
+            # Faust would log it, and the worker stand still for ever.
+            self.app.options.on_fatal(error)
+            raise
 
     async def perform_seek(self) -> None:
         await super().perform_seek()
