@@ -10,7 +10,7 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
-from hexi_kit.kafka.fetching import LEFT_OUT_WAIT_MS, ask_again_soon
+from hexi_kit.kafka.fetching import LEFT_OUT_WAIT_MS, ask_again_soon, fetch_nothing
 
 FULL_WAIT_MS = 1_500
 BUSY, IDLE = TopicPartition("commands", 0), TopicPartition("commands", 1)
@@ -28,12 +28,17 @@ class Client:
         await asyncio.get_running_loop().create_future()
 
 
-async def planned(waiting: bool) -> tuple[int, set[int]]:
-    """How long the next request may sleep, and which partitions it asks for."""
+def built() -> tuple[Fetcher, Any]:
+    """The library's fetcher, and what it is assigned."""
     subscriptions = SubscriptionState()
     subscriptions.assign_from_user({BUSY, IDLE})
-    assignment = subscriptions.subscription.assignment
     fetcher = Fetcher(Client(), subscriptions, fetch_max_wait_ms=FULL_WAIT_MS, prefetch_backoff=0)
+    return fetcher, subscriptions.subscription.assignment
+
+
+async def planned(waiting: bool) -> tuple[int, set[int]]:
+    """How long the next request may sleep, and which partitions it asks for."""
+    fetcher, assignment = built()
     ask_again_soon(SimpleNamespace(_fetcher=fetcher))
     for tp in (BUSY, IDLE):
         assignment.state_value(tp).reset_to(0)
@@ -53,3 +58,16 @@ async def test_a_request_for_everything_may_sleep() -> None:
 
 async def test_a_request_that_leaves_one_out_comes_back_soon() -> None:
     assert await planned(waiting=True) == (LEFT_OUT_WAIT_MS, {1})
+
+
+async def test_who_only_keeps_its_membership_asks_where_it_stands_and_for_no_record() -> None:
+    fetcher, assignment = built()
+    fetch_nothing(SimpleNamespace(_fetcher=fetcher))
+    assignment.state_value(BUSY).reset_to(0)
+    assignment.state_value(IDLE).await_reset(0)
+
+    requests, resets, *_ = fetcher._get_actions_per_node(assignment)
+    await fetcher.close()
+
+    assert requests == []
+    assert list(resets.values()) == [[IDLE]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from hexi.scheduler.v1 import route_pb2
 from hexi_contracts import topics
@@ -19,10 +19,16 @@ from hexi_scheduler.domain.rules import NO_RULES, Rules
 from hexi_scheduler.wire.offer import site_state
 
 SITES_PER_REQUEST_MAX = 100
+# ROUTE's partitions hear it in so many turns: when all of them write it down at once, the work that
+# comes just then waits for the broker.
+TURNS = 4
 
 
 class SiteStates:
-    """All sites that changed within an interval go out in one message; none when none changed."""
+    """All sites that changed within an interval go out in one message; none when none changed.
+
+    What is news of a known site reaches ROUTE within the interval, a new site at once.
+    """
 
     def __init__(
         self,
@@ -45,13 +51,30 @@ class SiteStates:
         self._any.set()
 
     async def run(self, site_of: Callable[[str], Site | None]) -> None:
+        pause_s = self._interval_ms / 1_000 / TURNS
         while True:
             await self._any.wait()
-            await self.tell(site_of)
-            await self._real_clock.sleep(self._interval_ms / 1_000)
+            await self.tell(site_of, pause_s)
 
-    async def tell(self, site_of: Callable[[str], Site | None]) -> None:
-        """Send the offers that differ from what was told last."""
+    async def tell(self, site_of: Callable[[str], Site | None], pause_s: float = 0.0) -> None:
+        """Send the offers that differ from what was told last, and rest for TURNS pauses."""
+        known = set(self._told)
+        states = [site_state(offer) for offer in self._changes(site_of)]
+        await self._publisher.send_all(map(_to_everyone, states))
+        new = any(state.site_id not in known for state in states)
+        for turn in range(TURNS):
+            await self._publisher.send_all(self._to_route(states, turn))
+            if not new:
+                await self._rest(pause_s)
+        if new:
+            await self._rest(pause_s * TURNS)
+
+    async def _rest(self, seconds: float) -> None:
+        if seconds:
+            await self._real_clock.sleep(seconds)
+
+    def _changes(self, site_of: Callable[[str], Site | None]) -> list[SiteOffer]:
+        """The offers that differ from what was told last."""
         names, self._changed = sorted(self._changed), set()
         self._any.clear()
         offers: list[SiteOffer] = []
@@ -63,27 +86,24 @@ class SiteStates:
             elif _said(offer) != self._told.get(name):
                 self._told[name] = _said(offer)
                 offers.append(offer)
-        await self._publisher.send_all(self._outgoing([site_state(offer) for offer in offers]))
+        return offers
 
-    def _outgoing(self, states: list[route_pb2.SiteState]) -> list[Outgoing]:
-        outgoing = []
-        for state in states:
-            event_id = ids.derive("site-state", state.site_id, state.revision)
-            topic = topics.SCHEDULER_SITE_STATE
-            outgoing.append(Outgoing(topic, state.site_id, state, event_id))
-        now_ms = self._clock.now_ms()
+    def _to_route(self, states: Sequence[route_pb2.SiteState], turn: int) -> Iterator[Outgoing]:
+        now_ms, topic = self._clock.now_ms(), topics.SCHEDULER_REQUEST
         for start in range(0, len(states), SITES_PER_REQUEST_MAX):
             part = states[start : start + SITES_PER_REQUEST_MAX]
             request = route_pb2.Request(
                 recorded_at_ms=now_ms, site_states=route_pb2.SiteStates(sites=part)
             ).SerializeToString(deterministic=True)
             first = part[0]
-            for partition in range(topics.SCHEDULER_REQUEST.partitions):
-                key = f"site/{first.site_id}"
+            for partition in range(turn, topic.partitions, TURNS):
                 event_id = ids.derive("site-states", first.site_id, first.revision, partition)
-                topic = topics.SCHEDULER_REQUEST
-                outgoing.append(Outgoing(topic, key, request, event_id, partition))
-        return outgoing
+                yield Outgoing(topic, f"site/{first.site_id}", request, event_id, partition)
+
+
+def _to_everyone(state: route_pb2.SiteState) -> Outgoing:
+    event_id = ids.derive("site-state", state.site_id, state.revision)
+    return Outgoing(topics.SCHEDULER_SITE_STATE, state.site_id, state, event_id)
 
 
 def _said(offer: SiteOffer) -> SiteOffer:

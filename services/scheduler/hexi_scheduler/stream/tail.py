@@ -12,7 +12,7 @@ from hexi_kit.kafka.record import Record
 from hexi_scheduler.ports import PlacementChanges, WorkloadJournal
 
 # The view may be so late: its reader would take a tenth of the broker's time otherwise.
-REST_S = 0.02
+REST_S = 0.05
 TAILED = (topics.SCHEDULER_ROUTE, topics.SCHEDULER_PLACEMENT, topics.SCHEDULER_SITE_STATE)
 
 

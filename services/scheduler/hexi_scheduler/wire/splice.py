@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 LENGTH_DELIMITED = 2
+FIELDS_MAX = 32
 
 
 def nested(field: int, body: bytes) -> bytes:
     """One length-delimited field of a message; messages are concatenations of their fields."""
-    return _varint(field << 3 | LENGTH_DELIMITED) + _varint(len(body)) + body
+    size = len(body)
+    if size < 0x80:
+        return _HEADS[field][size] + body
+    return _TAGS[field] + _varint(size) + body
 
 
 def _varint(value: int) -> bytes:
-    if value < 0x80:
-        return _SMALL[value]
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -21,4 +23,6 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-_SMALL = [bytes([value]) for value in range(0x80)]
+_TAGS = [_varint(field << 3 | LENGTH_DELIMITED) for field in range(FIELDS_MAX)]
+# Tag and length of what is short, which is most.
+_HEADS = [[tag + bytes([size]) for size in range(0x80)] for tag in _TAGS]
