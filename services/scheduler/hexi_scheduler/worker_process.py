@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 
 from hexi_contracts import topics
 from hexi_kit.identity.authorize import Authorizer
@@ -16,8 +15,6 @@ from hexi_scheduler.stream.door import GROUP, INPUTS, WorkerDoor
 
 # The young alone: decisions hold no cycles, and to walk all that a day has placed stops the world.
 COLLECT_AT = (2_000, 1_000_000, 1_000_000)
-# The consumer's thread needs the interpreter some ten times a fetch; each time it waits so long.
-SWITCH_INTERVAL_S = 0.0005
 
 
 def hang(process: Process, settings: SchedulerSettings) -> None:
@@ -25,7 +22,6 @@ def hang(process: Process, settings: SchedulerSettings) -> None:
     # What a recovery builds is large and without cycles: the collector would walk it for nothing.
     gc.disable()
     gc.set_threshold(*COLLECT_AT)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     options = JournalAppOptions(
         GROUP,
         settings.kafka_bootstrap,

@@ -145,11 +145,7 @@ class LogReader:
         return found
 
     async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """The first offset that the log still has, of those whose leader answers.
-
-        Raises:
-            KafkaError: a leader does not answer.
-        """
+        """The first offset that the log still has, of those whose leader answers."""
         by_leader: defaultdict[int | None, list[Partition]] = defaultdict(list)
         for partition in partitions:
             by_leader[self._leader(partition)].append(partition)
@@ -157,7 +153,12 @@ class LogReader:
         found: dict[Partition, int] = {}
         for leader, group in by_leader.items():
             asked = by_topic((partition, (partition.number, EARLIEST)) for partition in group)
-            answer = await self._client.send(leader, OffsetRequest(CONSUMER, 0, asked))
+            try:
+                answer = await self._client.send(leader, OffsetRequest(CONSUMER, 0, asked))
+            except KafkaError as error:
+                if not is_transient(type(error)):
+                    raise
+                continue
             for topic, rows in answer.topics:
                 for number, code, *_, offset in rows:
                     if for_code(code) is NoError:
