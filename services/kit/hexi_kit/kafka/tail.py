@@ -13,6 +13,10 @@ from hexi_kit.identity import Identity
 from hexi_kit.kafka.log_reader import Fetched, LogReader
 from hexi_kit.kafka.ports import Partition
 from hexi_kit.kafka.record import Record
+from hexi_kit.kafka.session import FetchLimits
+
+# One answer is applied in one go: what waits for the same loop waits so long.
+LIMITS = FetchLimits(partition_bytes=256 * 1024, bytes=1024 * 1024)
 
 Positions = dict[Partition, int]
 Apply = Callable[[str, Sequence[Record]], None]
@@ -23,7 +27,8 @@ class LogTail:
 
     It belongs to no group and commits nothing: each start reads from the beginning. `caught_up`
     is set once everything that stood in the topics at the start has been applied. From then on it
-    rests `rest_s` behind each batch: many small fetches cost the broker more than their records.
+    rests `rest_s` behind answers that are not full: many small fetches cost the broker more than
+    their records.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class LogTail:
 
     async def run(self) -> None:
         names = [topic.name for topic in self._topics]
-        reader = LogReader(self._bootstrap, self._identity, names, "log-tail")
+        reader = LogReader(self._bootstrap, self._identity, names, "log-tail", LIMITS)
         await reader.open()
         positions = {
             Partition(topic.name, number): 0
@@ -83,25 +88,25 @@ class LogTail:
                 found = await reader.read(positions)
                 gone = [p for p, one in found.items() if one.is_gone]
                 positions |= await reader.begins(gone)
-                brought = self._apply_all(found, positions)
+                bytes_brought = self._apply_all(found, positions)
                 if not self.caught_up.is_set():
                     ends = {p: one.end for p, one in found.items() if p not in gone} | ends
                     if all(at >= ends.get(p, at + 1) for p, at in positions.items()):
                         self.caught_up.set()
-                elif brought and self._rest_s:
+                elif self._rest_s and 0 < bytes_brought < LIMITS.bytes // 2:
                     await SystemClock().sleep(self._rest_s)
         finally:
             await reader.close()
 
-    def _apply_all(self, found: Mapping[Partition, Fetched], positions: Positions) -> bool:
-        """Moves `positions` on; whether anything came."""
-        brought = False
+    def _apply_all(self, found: Mapping[Partition, Fetched], positions: Positions) -> int:
+        """Moves `positions` on; how many bytes came."""
+        bytes_brought = 0
         for partition, one in found.items():
             batches = list(one.batches())
             if not batches or one.asked != positions[partition]:
                 continue
-            brought = True
+            bytes_brought += len(one.data)
             self._apply(partition.topic, list(one.records(partition)))
             # Compaction can take the last records of a batch away.
             positions[partition] = batches[-1].next_offset
-        return brought
+        return bytes_brought
