@@ -8,7 +8,7 @@ from hexi_contracts import topics
 from hexi_kit import ids
 from hexi_kit.clock import SystemClock
 
-from tests.bench.bench_e2e import BATCH, OUTSTANDING_MAX, SERVICES, Placements, submit
+from tests.bench.bench_e2e import BATCH, OUTSTANDING_MAX, SERVICES, Placements, batch, submit
 from tests.bench.figures import show
 from tests.bench.province import Province, running
 
@@ -30,7 +30,7 @@ async def next_placement_s(province: Province, placements: Placements, key: str)
     restarts = province.hexi.restarts["scheduler-worker"]
     began_s = clock.real_monotonic_s()
     province.hexi.kill("scheduler-worker")
-    (name,) = await submit(province, 1, key)
+    (name,) = await submit(province, key, batch(1))
     placement_id = ids.derive("placement", name, 1)
     while placement_id not in placements.seen:
         await clock.sleep(PROBE_EVERY_S)
@@ -46,7 +46,7 @@ async def run() -> None:
         await province.follow([topics.SCHEDULER_PLACEMENT], placements.apply)
         for number in range(LIVE // BATCH):
             await placed(placements, number * BATCH - OUTSTANDING_MAX)
-            await submit(province, BATCH, f"live-{number}")
+            await submit(province, f"live-{number}", batch(BATCH))
         await placed(placements, LIVE)
         took = [
             await next_placement_s(province, placements, f"probe-{number}")

@@ -8,32 +8,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from hexi_contracts.topic import Topic
-from hexi_kit.clock import SystemClock
-from hexi_kit.ids import random_id
+from aiokafka.errors import TopicAuthorizationFailedError
+from hexi_contracts.topics import SCHEDULER_REQUEST
 from hexi_kit.kafka.admin import ensure_topics
 from hexi_kit.kafka.log_reader import LogReader
 from hexi_kit.kafka.ports import Partition, RawRecord
 from hexi_kit.kafka.producer import EventProducer
 from hexi_kit.kafka.record import Record
-from hexi_kit.testing.log_suite import topic_named
+from hexi_kit.kafka.session import FetchLimits
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def topic(kafka) -> Topic:
-    found = topic_named(f"kit.read-{random_id()}.v1")
-    await ensure_topics(kafka.bootstrap, kafka.supervisor, [found])
-    return found
-
-
-@pytest.fixture
-async def producer(kafka) -> AsyncIterator[EventProducer]:
-    made = EventProducer(kafka.bootstrap, kafka.supervisor, "kit", SystemClock())
-    await made.start()
-    yield made
-    await made.stop()
 
 
 @pytest.fixture
@@ -112,3 +96,32 @@ async def test_says_that_an_offset_is_no_longer_kept(kafka, topic, reader) -> No
 
     assert found[one].is_gone
     assert await reader.begins([one]) == {one: 0}
+
+
+async def test_a_message_above_the_limits_comes_all_the_same(kafka, topic, producer) -> None:
+    partitions = [Partition(topic.name, number) for number in (0, 1)]
+    large = bytes(100_000)
+    for partition in partitions:
+        await send(producer, partition, large, large)
+    limits = FetchLimits(partition_bytes=1_000, bytes=4_000)
+    small = LogReader(kafka.bootstrap, kafka.supervisor, [topic.name], "test", limits)
+    await small.open()
+    try:
+        found = await read(small, dict.fromkeys(partitions, 0), 4)
+    finally:
+        await small.close()
+
+    assert sorted((r.partition, r.offset) for r in found) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+async def test_who_may_not_read_is_told(kafka) -> None:
+    await ensure_topics(kafka.bootstrap, kafka.supervisor, [SCHEDULER_REQUEST])
+    stranger = kafka.identity("settlement")
+    assert "settlement" not in SCHEDULER_REQUEST.consumers
+    reader = LogReader(kafka.bootstrap, stranger, [SCHEDULER_REQUEST.name], "test")
+    await reader.open()
+    try:
+        with pytest.raises(TopicAuthorizationFailedError):
+            await read(reader, {Partition(SCHEDULER_REQUEST.name, 0): 0}, 1)
+    finally:
+        await reader.close()

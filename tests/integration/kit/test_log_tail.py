@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from hexi_contracts.topic import Topic
-from hexi_kit.clock import SystemClock
-from hexi_kit.ids import random_id
-from hexi_kit.kafka.admin import ensure_topics
 from hexi_kit.kafka.ports import Partition, RawRecord
 from hexi_kit.kafka.producer import EventProducer
 from hexi_kit.kafka.tail import LogTail
-from hexi_kit.testing.log_suite import topic_named
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def topic(kafka) -> Topic:
-    found = topic_named(f"kit.tail-{random_id()}.v1")
-    await ensure_topics(kafka.bootstrap, kafka.supervisor, [found])
-    return found
-
-
-@pytest.fixture
-async def producer(kafka) -> AsyncIterator[EventProducer]:
-    made = EventProducer(kafka.bootstrap, kafka.supervisor, "kit", SystemClock())
-    await made.start()
-    yield made
-    await made.stop()
 
 
 class Reader:

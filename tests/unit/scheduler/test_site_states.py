@@ -29,6 +29,7 @@ class Desk:
         self.site = Site("lanzhou")
         self.site.apply(FACTS)
         self.site.apply(ServerSet(1, tuple(Server("r", GENERAL, FLEET, 8, 8, 0) for _ in "ab")))
+        self.first: tuple[int, list[int]] = (0, [])
         self.states = SiteStates(self, self.clock, self.clock, INTERVAL_MS)
 
     async def send_all(self, events: Iterable[Outgoing]) -> None:
@@ -46,32 +47,29 @@ class Desk:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        """The body begins when all have heard of the site, and an interval is over."""
+        self.states.note("lanzhou")
         task = asyncio.create_task(self.states.run({"lanzhou": self.site}.get))
+        await self.clock.until_sleepers(1)
+        self.first = self.taken()
+        self.clock.advance(INTERVAL_MS)
         yield
         task.cancel()
 
 
 async def test_all_of_route_hears_of_a_new_site_at_once() -> None:
     desk = Desk()
-    desk.states.note("lanzhou")
     async with desk.running():
-        await desk.clock.until_sleepers(1)
-
-        everybody, partitions = desk.taken()
+        everybody, partitions = desk.first
 
     assert everybody == 1
     assert sorted(partitions) == ALL
 
 
 async def test_a_change_reaches_each_partition_once_within_the_interval() -> None:
-    desk = Desk()
-    desk.states.note("lanzhou")
+    desk, heard = Desk(), []
     async with desk.running():
-        await desk.clock.until_sleepers(1)
-        desk.clock.advance(INTERVAL_MS)
-        desk.taken()
         desk.change(0)
-        heard: list[list[int]] = []
         for _ in range(TURNS):
             await desk.clock.until_sleepers(1)
             heard.append(desk.taken()[1])
@@ -83,11 +81,7 @@ async def test_a_change_reaches_each_partition_once_within_the_interval() -> Non
 
 async def test_nobody_hears_what_everybody_knows() -> None:
     desk = Desk()
-    desk.states.note("lanzhou")
     async with desk.running():
-        await desk.clock.until_sleepers(1)
-        desk.clock.advance(INTERVAL_MS)
-        desk.taken()
         desk.states.note("lanzhou")
         await desk.clock.until_sleepers(1)
 

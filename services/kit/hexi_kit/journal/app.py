@@ -25,7 +25,7 @@ from hexi_kit.logs import get_logger
 # Left alone they log at DEBUG whatever they are told, and every send then builds log records.
 LIBRARY_LOGGERS = ("aiokafka", "faust", "mode")
 EXIT_CODE = 70
-BYTES_MAX = 9 * 1024 * 1024
+STREAM_BUFFER_MAX = 4_000  # messages; then reading waits for the agent
 
 
 def end_process(error: BaseException) -> None:
@@ -46,7 +46,6 @@ class JournalAppOptions:
     commands: Sequence[Topic]
     session_timeout_s: float = 10.0
     commit_interval_s: float = 0.5
-    records_max: int = 2_000
     on_fatal: Callable[[BaseException], None] = field(default=end_process)
 
 
@@ -135,11 +134,9 @@ def build_app(options: JournalAppOptions) -> JournalApp:
         broker_session_timeout=options.session_timeout_s,
         broker_heartbeat_interval=options.session_timeout_s / 5,
         broker_commit_interval=options.commit_interval_s,
-        broker_max_poll_records=options.records_max,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=options.instance_id,
-        consumer_max_fetch_size=BYTES_MAX,
-        stream_buffer_maxsize=options.records_max * 2,
+        stream_buffer_maxsize=STREAM_BUFFER_MAX,
         stream_recovery_delay=0.0,
         store="memory://",
         key_serializer="raw",

@@ -1,21 +1,20 @@
-"""The three requests a journal needs of the broker, and which answers mean: ask again."""
+"""The two requests a journal needs of the broker to be written."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
+from aiokafka.client import ConnectionGroup, CoordinationType
 from aiokafka.errors import KafkaError, LeaderNotAvailableError, NoError, for_code
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
-from aiokafka.structs import TopicPartition
 
 from hexi_kit.identity import Identity
-from hexi_kit.kafka.connection import client_options
+from hexi_kit.kafka.leader_client import REQUEST_TIMEOUT_MS, LeaderClient
+from hexi_kit.kafka.ports import Partition
 
-REQUEST_TIMEOUT_MS = 10_000
 # Never used to end a transaction, since there are none; the broker wants a number.
 TRANSACTION_TIMEOUT_MS = 60_000
 ACKS_ALL = -1
@@ -28,26 +27,12 @@ class Answer(NamedTuple):
     offset: int
 
 
-class BrokerLink:
-    """A client of its own for one journal: its requests wait behind nobody else's."""
+class BrokerLink(LeaderClient):
+    """The client of one journal."""
 
     def __init__(self, bootstrap: str, identity: Identity | None, journal: str) -> None:
-        self._bootstrap, self._identity, self._journal = bootstrap, identity, journal
-        self._client: Any = None
-
-    async def open(self) -> None:
-        self._client = AIOKafkaClient(
-            **client_options(self._bootstrap, self._identity),
-            client_id=f"journal-{self._journal}",
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-        )
-        await self._client.bootstrap()
-        await self._client.set_topics([self._journal])
-
-    async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        super().__init__(bootstrap, identity, [journal], f"journal-{journal}")
+        self._journal = journal
 
     async def init_producer(self, transactional_id: str) -> tuple[int, int]:
         """A producer id and an epoch above every epoch given for `transactional_id` before."""
@@ -63,23 +48,13 @@ class BrokerLink:
         """One request per leader; every partition gets an answer, a lost one too."""
         by_leader: dict[int | None, list[tuple[int, bytes]]] = {}
         for partition, batch in batches.items():
-            by_leader.setdefault(self._leader(partition), []).append((partition, batch))
+            leader = self._leader(Partition(self._journal, partition))
+            by_leader.setdefault(leader, []).append((partition, batch))
         parts = await asyncio.gather(*(self._ask(n, group) for n, group in by_leader.items()))
         return {partition: answer for part in parts for partition, answer in part.items()}
 
-    async def refresh(self, pause_s: float) -> None:
-        """Learn who leads what, after a pause."""
-        await asyncio.wait([asyncio.ensure_future(self._client.force_metadata_update())])
-        await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=pause_s)
-
-    def _leader(self, partition: int) -> int | None:
-        leader: int | None = self._client.cluster.leader_for_partition(
-            TopicPartition(self._journal, partition)
-        )
-        return leader
-
     async def _ask(self, leader: int | None, group: list[tuple[int, bytes]]) -> dict[int, Answer]:
-        if leader is None or leader < 0:
+        if leader is None:
             return {p: Answer(LeaderNotAvailableError, -1) for p, _ in group}
         request = ProduceRequest(None, ACKS_ALL, REQUEST_TIMEOUT_MS, [(self._journal, group)])
         try:

@@ -30,9 +30,10 @@ from hexi_kit.kafka.session import FetchLimits
 from hexi_kit.logs import get_logger
 from hexi_kit.metrics import counter
 
-GETMANY_TIMEOUT_S = 1.0
 PAUSE_S = 0.05
 MIB = 1024 * 1024
+# Small, so that no topic's backlog holds up another's newest; a larger message comes alone.
+LIMITS = FetchLimits(partition_bytes=MIB, bytes=4 * MIB)
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -60,7 +61,7 @@ class GaplessConsumer(driver.Consumer):
             options.identity,
             self.app.guarded,
             options.instance_id,
-            FetchLimits(partition_bytes=MIB, bytes=4 * MIB),
+            LIMITS,
         )
 
     def _new_consumer_thread(self) -> _Thread:
@@ -82,7 +83,7 @@ class GaplessConsumer(driver.Consumer):
         """
         try:
             while not (self.should_stop or fetcher.should_stop):
-                async for _, message in self.getmany(GETMANY_TIMEOUT_S):
+                async for _, message in self.getmany(LIMITS.wait_max_ms / 1_000):
                     await self.callback(message)
         except (asyncio.CancelledError, ConsumerStoppedError):
             if not self.app.should_stop:
@@ -111,7 +112,10 @@ class GaplessConsumer(driver.Consumer):
         return bool(super().ack(message))
 
     async def _getmany(self, active_partitions: Set[TP] | None, timeout: float) -> Any:
-        """What the guarded ones of these partitions have from their next offsets on."""
+        """What the guarded ones of these partitions have from their next offsets on.
+
+        `timeout` is that of the session.
+        """
         owned = [tp for tp in active_partitions or () if tp in self._next]
         if not owned:
             await self.sleep(PAUSE_S)

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     ConsumerStoppedError,
     KafkaError,
@@ -18,16 +17,14 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.record.memory_records import MemoryRecords
-from aiokafka.structs import TopicPartition
 
 from hexi_kit.identity import Identity
-from hexi_kit.kafka.connection import client_options
+from hexi_kit.kafka.leader_client import LeaderClient
 from hexi_kit.kafka.ports import Partition
 from hexi_kit.kafka.record import Record
 from hexi_kit.kafka.session import CONSUMER, FetchLimits, FetchSession, by_topic
 from hexi_kit.kafka.transient import is_transient
 
-REQUEST_TIMEOUT_MS = 10_000
 LIMITS = FetchLimits()
 EARLIEST = -2
 PAUSE_S = 0.05
@@ -71,7 +68,7 @@ class Fetched(NamedTuple):
                     )
 
 
-class LogReader:
+class LogReader(LeaderClient):
     """Open, read as often as you like, close."""
 
     def __init__(
@@ -82,20 +79,10 @@ class LogReader:
         name: str,
         limits: FetchLimits = LIMITS,
     ) -> None:
-        self._bootstrap, self._identity = bootstrap, identity
-        self._topics, self._name, self._limits = list(topics), name, limits
-        self._client: Any = None
+        super().__init__(bootstrap, identity, topics, name)
+        self._limits = limits
         self._sessions: dict[int, FetchSession] = {}
         self._coming: dict[int, asyncio.Task[dict[Partition, Fetched]]] = {}
-
-    async def open(self) -> None:
-        self._client = AIOKafkaClient(
-            **client_options(self._bootstrap, self._identity),
-            client_id=self._name,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-        )
-        await self._client.bootstrap()
-        await self._client.set_topics(self._topics)
 
     async def close(self) -> None:
         coming, self._coming = self._coming, {}
@@ -103,9 +90,7 @@ class LogReader:
             task.cancel()
         if coming:
             await asyncio.wait(coming.values())
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        await super().close()
 
     async def read(self, positions: Positions) -> dict[Partition, Fetched]:
         """What came first, from whichever broker; nothing when the wait was over: read again.
@@ -122,7 +107,7 @@ class LogReader:
             if not is_transient(error):
                 raise error(str(partition))
         if failed:
-            await self._refresh()
+            await self.refresh(PAUSE_S)
         return {p: one for p, one in found.items() if p not in failed}
 
     async def _first(self, positions: Positions) -> dict[Partition, Fetched]:
@@ -164,15 +149,6 @@ class LogReader:
                     if for_code(code) is NoError:
                         found[Partition(topic, number)] = offset
         return found
-
-    async def _refresh(self) -> None:
-        """Learn who leads what, after a pause."""
-        await asyncio.wait([asyncio.ensure_future(self._client.force_metadata_update())])
-        await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=PAUSE_S)
-
-    def _leader(self, partition: Partition) -> int | None:
-        leader = self._client.cluster.leader_for_partition(TopicPartition(*partition))
-        return None if leader is None or leader < 0 else leader
 
     async def _ask(self, leader: int, wanted: dict[Partition, int]) -> dict[Partition, Fetched]:
         session = self._sessions.get(leader)

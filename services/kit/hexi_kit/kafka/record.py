@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from google.protobuf.message import Message
 from hexi_contracts.topic import Topic
@@ -40,3 +41,16 @@ class Outgoing:
     def target(self) -> int:
         """The partition this event goes to."""
         return self.topic.partition_of(self.key) if self.partition is None else self.partition
+
+
+def from_client(message: Any) -> Record:
+    """What aiokafka's consumer handed over."""
+    return Record(
+        message.topic,
+        message.partition,
+        message.offset,
+        message.key,
+        message.value,
+        dict(message.headers),
+        message.timestamp,
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import (
@@ -19,7 +18,7 @@ from hexi_kit.identity import Identity
 from hexi_kit.kafka.connection import client_options
 from hexi_kit.kafka.fetching import ask_again_soon
 from hexi_kit.kafka.ports import Listener, Partition
-from hexi_kit.kafka.record import Record
+from hexi_kit.kafka.record import Record, from_client
 from hexi_kit.logs import get_logger
 
 # An idle consumer asks the broker twice a second; data ends the wait at once.
@@ -79,7 +78,7 @@ class KafkaSource:
     async def poll(self, timeout_ms: int) -> Mapping[Partition, list[Record]]:
         fetched = await self._live().getmany(timeout_ms=timeout_ms)
         return {
-            Partition(tp.topic, tp.partition): [_record(message) for message in messages]
+            Partition(tp.topic, tp.partition): [from_client(message) for message in messages]
             for tp, messages in sorted(fetched.items())
         }
 
@@ -124,15 +123,3 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         await self._listener.on_assigned(sorted(Partition(*tp) for tp in assigned))
-
-
-def _record(message: Any) -> Record:
-    return Record(
-        message.topic,
-        message.partition,
-        message.offset,
-        message.key,
-        message.value,
-        dict(message.headers),
-        message.timestamp,
-    )

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from aiokafka.errors import (
-    ConcurrentTransactions,
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    KafkaConnectionError,
-    KafkaStorageError,
-    LeaderNotAvailableError,
-    NodeNotReadyError,
-    NotCoordinatorError,
-    NotEnoughReplicasAfterAppendError,
-    NotEnoughReplicasError,
-    NotLeaderForPartitionError,
-    RequestTimedOutError,
-    StaleMetadata,
-    UnknownTopicOrPartitionError,
-)
+from aiokafka import errors
 
 TRANSIENT: tuple[type[BaseException], ...] = (
-    ConcurrentTransactions,
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    KafkaConnectionError,
-    KafkaStorageError,
-    LeaderNotAvailableError,
-    NodeNotReadyError,
-    NotCoordinatorError,
-    NotEnoughReplicasAfterAppendError,
-    NotEnoughReplicasError,
-    NotLeaderForPartitionError,
-    RequestTimedOutError,
-    StaleMetadata,
-    UnknownTopicOrPartitionError,
+    errors.ConcurrentTransactions,
+    errors.CoordinatorLoadInProgressError,
+    errors.CoordinatorNotAvailableError,
+    errors.KafkaConnectionError,
+    errors.KafkaStorageError,
+    errors.LeaderNotAvailableError,
+    errors.NodeNotReadyError,
+    errors.NotCoordinatorError,
+    errors.NotEnoughReplicasAfterAppendError,
+    errors.NotEnoughReplicasError,
+    errors.NotLeaderForPartitionError,
+    errors.RequestTimedOutError,
+    errors.StaleMetadata,
+    errors.UnknownTopicOrPartitionError,
 )
 
 

@@ -26,7 +26,7 @@ from hexi_kit.kafka.codec import decode
 from hexi_kit.kafka.connection import client_options
 from hexi_kit.kafka.deadletter import DeadLetters
 from hexi_kit.kafka.ports import Publisher
-from hexi_kit.kafka.record import Outgoing, Record
+from hexi_kit.kafka.record import Outgoing, Record, from_client
 from hexi_kit.logs import get_logger
 from hexi_kit.metrics import counter
 
@@ -113,7 +113,7 @@ class Matcher:
         for tp, raw_records in sorted(polled.items()):
             turn = self._turns[tp.partition]
             for raw in raw_records:
-                record = _record(raw)
+                record = from_client(raw)
                 try:
                     turn.apply(decode(MARKETPLACE_ORDER, record), record.offset)
                 except Poison as poison:
@@ -161,15 +161,3 @@ class Matcher:
             pictures.append(Outgoing(MARKETPLACE_DEPTH, listing.product.shard, depth, event_id))
         if pictures:
             await self._parts.publisher.send_all(pictures)
-
-
-def _record(raw: Any) -> Record:
-    return Record(
-        raw.topic,
-        raw.partition,
-        raw.offset,
-        raw.key,
-        raw.value,
-        dict(raw.headers),
-        raw.timestamp,
-    )

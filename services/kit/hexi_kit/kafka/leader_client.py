@@ -1,0 +1,59 @@
+"""A client of its own for some topics, which knows who leads their partitions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.structs import TopicPartition
+
+from hexi_kit.identity import Identity
+from hexi_kit.kafka.connection import client_options
+from hexi_kit.kafka.ports import Partition
+
+REQUEST_TIMEOUT_MS = 10_000
+
+
+class LeaderClient:
+    """Open, ask, close; its requests wait behind nobody else's."""
+
+    def __init__(
+        self, bootstrap: str, identity: Identity | None, topics: Iterable[str], name: str
+    ) -> None:
+        self._bootstrap, self._identity = bootstrap, identity
+        self._topics, self._name = list(topics), name
+        self._client: Any = None
+
+    async def open(self) -> None:
+        self._client = AIOKafkaClient(
+            **client_options(self._bootstrap, self._identity),
+            client_id=self._name,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+        await self._client.bootstrap()
+        await self._client.set_topics(self._topics)
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def refresh(self, pause_s: float) -> None:
+        """Learn who leads what, after a pause."""
+        await asyncio.wait([asyncio.ensure_future(self._client.force_metadata_update())])
+        await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=pause_s)
+
+    def _leader(self, partition: Partition) -> int | None:
+        """None while nobody leads it.
+
+        Raises:
+            TopicAuthorizationFailedError: we may not even ask.
+        """
+        cluster = self._client.cluster
+        leader: int | None = cluster.leader_for_partition(TopicPartition(*partition))
+        if leader is None and partition.topic in cluster.unauthorized_topics:
+            raise TopicAuthorizationFailedError(partition.topic)
+        return None if leader is None or leader < 0 else leader
