@@ -15,7 +15,7 @@ from hexi_contracts.topic import Topic
 from hexi_kit import ids
 from hexi_kit.clock import SystemClock
 from hexi_kit.journal.appender import JournalAppender
-from hexi_kit.journal.batch import Entry
+from hexi_kit.kafka.batch import Entry
 from hexi_kit.kafka.connection import client_options
 from hexi_kit.kafka.producer import EventProducer
 from hexi_kit.kafka.record import Outgoing

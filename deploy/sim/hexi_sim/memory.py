@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from hexi_contracts.topic import Topic
-from hexi_kit.journal.batch import Entry
 from hexi_kit.journal.table import Items
+from hexi_kit.kafka.batch import Entry
 from hexi_kit.kafka.ports import RawRecord
 from hexi_kit.kafka.record import Outgoing, Record
 

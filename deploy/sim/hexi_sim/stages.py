@@ -9,7 +9,7 @@ from hexi_contracts import topics
 from hexi_contracts.topic import Topic
 from hexi_kit.clock import Clock, SystemClock
 from hexi_kit.errors import InvalidArgument, Violation
-from hexi_kit.journal.batch import Entry
+from hexi_kit.kafka.batch import Entry
 from hexi_scheduler.domain.place.policy import BestFit, Packing
 from hexi_scheduler.domain.policies import Policies
 from hexi_scheduler.settings import policies as policies_in_force

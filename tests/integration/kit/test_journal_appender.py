@@ -11,11 +11,11 @@ from hexi_contracts.topic import Topic
 from hexi_kit.clock import SystemClock
 from hexi_kit.ids import random_id
 from hexi_kit.journal.appender import JournalAppender
-from hexi_kit.journal.batch import EntryTooLarge
 from hexi_kit.journal.ownership import Fenced, JournalBroken
 from hexi_kit.journal.reader import read_journal
 from hexi_kit.journal.table import Journal
 from hexi_kit.kafka.admin import ensure_topics
+from hexi_kit.kafka.batch import EntryTooLarge
 from hexi_kit.testing.log_suite import topic_named
 
 pytestmark = pytest.mark.integration

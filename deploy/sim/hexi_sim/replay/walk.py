@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hexi_contracts.topic import Topic
-from hexi_kit.journal.batch import Entry
 from hexi_kit.journal.table import Items
+from hexi_kit.kafka.batch import Entry
 from hexi_kit.kafka.record import Record
 
 from hexi_sim.memory import KeyValue

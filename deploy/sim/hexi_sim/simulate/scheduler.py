@@ -10,7 +10,7 @@ from typing import Any
 from hexi_contracts import topics
 from hexi_contracts.topic import Topic
 from hexi_kit import ids
-from hexi_kit.journal.batch import Entry
+from hexi_kit.kafka.batch import Entry
 from hexi_kit.kafka.codec import encode
 from hexi_kit.kafka.record import Outgoing, Record
 from hexi_scheduler.domain.owed import Report, Usage

@@ -15,27 +15,21 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from enum import Enum
 
-from aiokafka.errors import (
-    DuplicateSequenceNumber,
-    InvalidProducerEpoch,
-    KafkaError,
-    NoError,
-    ProducerFenced,
-)
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 from hexi_contracts.topic import Topic
 
 from hexi_kit.clock import Clock
 from hexi_kit.identity import Identity
-from hexi_kit.journal.batch import Batch, Entry, build_batches
-from hexi_kit.journal.broker import Answer, BrokerLink
 from hexi_kit.journal.ownership import FENCE_PREFIX, Claim, Fenced, JournalBroken
+from hexi_kit.kafka.batch import Batch, Entry, build_batches
+from hexi_kit.kafka.ports import Partition
+from hexi_kit.kafka.produce_client import SEQUENCES, Answer, ProduceClient
 from hexi_kit.kafka.transient import is_transient
 from hexi_kit.metrics import counter, histogram
 
 # A broker that was killed takes half a minute to come back on a loaded machine.
 GIVE_UP_AFTER_S = 60.0
 RETRY_BACKOFF_S = 0.05
-SEQUENCES = 2**31
 
 
 class _Verdict(Enum):
@@ -67,7 +61,7 @@ class JournalAppender:
         self, bootstrap: str, identity: Identity | None, journal: Topic, clock: Clock
     ) -> None:
         self._journal, self._clock = journal, clock
-        self._link = BrokerLink(bootstrap, identity, journal.name)
+        self._link = ProduceClient(bootstrap, identity, [journal.name], f"journal-{journal.name}")
         self._owned: dict[int, _Owned] = {}
 
     async def start(self) -> None:
@@ -123,10 +117,13 @@ class JournalAppender:
         fenced: list[Fenced] = []
         give_up_s = self._clock.real_monotonic_s() + GIVE_UP_AFTER_S
         while waiting:
-            heads = {p: self._stamped(p, batches[0]) for p, batches in waiting.items()}
+            heads = {
+                Partition(self._journal.name, p): self._stamped(p, batches[0])
+                for p, batches in waiting.items()
+            }
             answers = await self._link.produce(heads)
             retry = False
-            for partition, answer in answers.items():
+            for (_, partition), answer in answers.items():
                 verdict = self._judge(partition, answer, waiting[partition][0])
                 if verdict is _Verdict.WRITTEN:
                     offsets.setdefault(partition, answer.offset)
@@ -170,7 +167,7 @@ class JournalAppender:
 
     def _judge(self, partition: int, answer: Answer, batch: Batch) -> _Verdict:
         error = answer.error
-        if error is NoError or error is DuplicateSequenceNumber:
+        if answer.is_written:
             return _Verdict.WRITTEN
         if error in (InvalidProducerEpoch, ProducerFenced):
             return _Verdict.FENCED

@@ -10,8 +10,8 @@ from hexi_contracts.topic import Topic
 from hexi_kit.clock import Clock
 from hexi_kit.identity import Identity
 from hexi_kit.journal.appender import JournalAppender
-from hexi_kit.journal.batch import Entry
 from hexi_kit.journal.reader import Stretch, read_journal
+from hexi_kit.kafka.batch import Entry
 from hexi_kit.logs import get_logger
 from hexi_kit.metrics import counter
 

@@ -7,7 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.errors import (
+    KafkaError,
+    LeaderNotAvailableError,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.structs import TopicPartition
 
 from hexi_kit.identity import Identity
@@ -34,26 +38,32 @@ class LeaderClient:
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
         await self._client.bootstrap()
-        await self._client.set_topics(self._topics)
+        if self._topics:
+            await self._client.set_topics(self._topics)
 
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
             self._client = None
 
+    async def know(self, topic: str) -> None:
+        """Learn who leads this one as well; at once when we know."""
+        if topic not in self._topics:
+            self._topics.append(topic)
+            await self._client.add_topic(topic)
+
     async def refresh(self, pause_s: float) -> None:
         """Learn who leads what, after a pause."""
         await asyncio.wait([asyncio.ensure_future(self._client.force_metadata_update())])
         await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=pause_s)
 
-    def _leader(self, partition: Partition) -> int | None:
-        """None while nobody leads it.
-
-        Raises:
-            TopicAuthorizationFailedError: we may not even ask.
-        """
-        cluster = self._client.cluster
-        leader: int | None = cluster.leader_for_partition(TopicPartition(*partition))
-        if leader is None and partition.topic in cluster.unauthorized_topics:
-            raise TopicAuthorizationFailedError(partition.topic)
+    def leader(self, partition: Partition) -> int | None:
+        """None while nobody leads it, or nobody may tell us."""
+        leader: int | None = self._client.cluster.leader_for_partition(TopicPartition(*partition))
         return None if leader is None or leader < 0 else leader
+
+    def no_leader(self, partition: Partition) -> type[KafkaError]:
+        """Why it has none."""
+        forbidden = partition.topic in self._client.cluster.unauthorized_topics
+        found: type[KafkaError] = LeaderNotAvailableError
+        return TopicAuthorizationFailedError if forbidden else found

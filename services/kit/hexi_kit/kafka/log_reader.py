@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from aiokafka.errors import (
     ConsumerStoppedError,
     KafkaError,
-    LeaderNotAvailableError,
     NoError,
     OffsetOutOfRangeError,
     for_code,
@@ -20,9 +19,9 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from hexi_kit.identity import Identity
 from hexi_kit.kafka.leader_client import LeaderClient
-from hexi_kit.kafka.ports import Partition
+from hexi_kit.kafka.ports import Partition, by_topic
 from hexi_kit.kafka.record import Record
-from hexi_kit.kafka.session import CONSUMER, FetchLimits, FetchSession, by_topic
+from hexi_kit.kafka.session import CONSUMER, FetchLimits, FetchSession
 from hexi_kit.kafka.transient import is_transient
 
 LIMITS = FetchLimits()
@@ -115,10 +114,10 @@ class LogReader(LeaderClient):
             raise ConsumerStoppedError
         by_leader: defaultdict[int | None, dict[Partition, int]] = defaultdict(dict)
         for partition, offset in positions.items():
-            by_leader[self._leader(partition)][partition] = offset
+            by_leader[self.leader(partition)][partition] = offset
         leaderless = by_leader.pop(None, {})
         if leaderless:
-            return _failed(leaderless, LeaderNotAvailableError)
+            return {p: Fetched(self.no_leader(p), at) for p, at in leaderless.items()}
         for leader, wanted in by_leader.items():
             if leader is not None and leader not in self._coming:
                 self._coming[leader] = asyncio.create_task(self._ask(leader, wanted))
@@ -133,7 +132,7 @@ class LogReader(LeaderClient):
         """The first offset that the log still has, of those whose leader answers."""
         by_leader: defaultdict[int | None, list[Partition]] = defaultdict(list)
         for partition in partitions:
-            by_leader[self._leader(partition)].append(partition)
+            by_leader[self.leader(partition)].append(partition)
         by_leader.pop(None, None)
         found: dict[Partition, int] = {}
         for leader, group in by_leader.items():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import Message
 from hexi_contracts.topic import Topic
@@ -16,6 +17,14 @@ class Partition(NamedTuple):
 
     topic: str
     number: int
+
+
+def by_topic(items: Iterable[tuple[Partition, Any]]) -> list[tuple[str, list[Any]]]:
+    """As requests name partitions: (topic, items of its partitions)."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for partition, item in items:
+        found[partition.topic].append(item)
+    return list(found.items())
 
 
 Handler = Callable[[list[Record]], Awaitable[None]]

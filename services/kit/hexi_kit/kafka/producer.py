@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from google.protobuf.message import Message
 from hexi_contracts.topic import Topic
@@ -13,15 +12,11 @@ from hexi_contracts.topic import Topic
 from hexi_kit.clock import Clock
 from hexi_kit.errors import Unavailable
 from hexi_kit.identity import Identity
+from hexi_kit.kafka.batch import Raw
 from hexi_kit.kafka.codec import encode, event_headers
-from hexi_kit.kafka.connection import client_options
-from hexi_kit.kafka.lane import Lane, Raw
+from hexi_kit.kafka.log_writer import LogWriter
 from hexi_kit.kafka.ports import Partition, RawRecord
 from hexi_kit.kafka.record import Outgoing
-
-BATCH_BYTES = 512 * 1024
-REQUEST_BYTES_MAX = 9 * 1024 * 1024  # the largest topic takes 8 MiB a message
-REQUEST_TIMEOUT_MS = 15_000
 
 
 class EventProducer:
@@ -33,29 +28,14 @@ class EventProducer:
     def __init__(
         self, bootstrap: str, identity: Identity | None, source: str, clock: Clock
     ) -> None:
-        self._bootstrap, self._identity = bootstrap, identity
         self._source, self._clock = source, clock
-        self._producer: AIOKafkaProducer | None = None
-        self._lanes: dict[Partition, Lane] = {}
+        self._writer = LogWriter(bootstrap, identity, source, clock)
 
     async def start(self) -> None:
-        producer = AIOKafkaProducer(
-            **client_options(self._bootstrap, self._identity),
-            client_id=self._source,
-            enable_idempotence=True,
-            acks="all",
-            linger_ms=0,
-            max_batch_size=BATCH_BYTES,
-            max_request_size=REQUEST_BYTES_MAX,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-        )
-        await producer.start()
-        self._producer = producer
+        await self._writer.open()
 
     async def stop(self) -> None:
-        if self._producer is not None:
-            await self._producer.stop()
-            self._producer = None
+        await self._writer.close()
 
     async def send(
         self,
@@ -92,15 +72,9 @@ class EventProducer:
         await self._deliver({raw.partition: records})
 
     async def _deliver(self, parts: Mapping[Partition, list[Raw]]) -> None:
+        waits = [self._writer.add(partition, entries) for partition, entries in parts.items()]
         try:
-            await asyncio.gather(*(self._lane(p).send(records) for p, records in parts.items()))
+            # Gathered, even one would take a turn of the loop more.
+            await (waits[0] if len(waits) == 1 else asyncio.gather(*waits))
         except KafkaError as error:
             raise Unavailable(f"the log does not answer: {error!r}") from error
-
-    def _lane(self, partition: Partition) -> Lane:
-        if self._producer is None:
-            raise RuntimeError("the producer is not started")
-        lane = self._lanes.get(partition)
-        if lane is None:
-            lane = self._lanes[partition] = Lane(self._producer, partition)
-        return lane

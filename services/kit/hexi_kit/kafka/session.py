@@ -6,8 +6,7 @@ session (KIP-227) keeps the partitions and their offsets at the broker.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from aiokafka.errors import NoError, for_code
 from aiokafka.protocol.api import Request
 from aiokafka.protocol.fetch import FetchRequest_v11
 
-from hexi_kit.kafka.ports import Partition
+from hexi_kit.kafka.ports import Partition, by_topic
 
 API_FETCH = 1
 CONSUMER, UNKNOWN, NO_RACK = -1, -1, ""
@@ -91,11 +90,3 @@ class FetchSession:
     def lost(self) -> None:
         """Nobody knows what the broker remembers."""
         self._epoch = FIRST_EPOCH
-
-
-def by_topic(items: Iterable[tuple[Partition, Any]]) -> list[tuple[str, list[Any]]]:
-    """As requests name partitions: (topic, items of its partitions)."""
-    found: defaultdict[str, list[Any]] = defaultdict(list)
-    for partition, item in items:
-        found[partition.topic].append(item)
-    return list(found.items())

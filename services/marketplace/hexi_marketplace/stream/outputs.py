@@ -9,8 +9,8 @@ from hexi_contracts.topic import Topic
 from hexi_kit.clock import Clock
 from hexi_kit.identity import Identity
 from hexi_kit.journal.appender import JournalAppender
-from hexi_kit.journal.batch import Entry
 from hexi_kit.journal.reader import read_journal
+from hexi_kit.kafka.batch import Entry
 from hexi_kit.kafka.codec import encode, event_headers
 from hexi_kit.testing import faults
 

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from hexi_kit.journal.batch import Entry
 from hexi_kit.journal.table import Journal
+from hexi_kit.kafka.batch import Entry
 from hexi_kit.testing import faults
 
 Debt = TypeVar("Debt")

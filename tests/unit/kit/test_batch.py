@@ -8,8 +8,8 @@ import sys
 
 import pytest
 from aiokafka.record.default_records import DefaultRecordBatch
-from hexi_kit.journal.batch import EntryTooLarge, build_batches
 from hexi_kit.journal.ownership import is_fence
+from hexi_kit.kafka.batch import EntryTooLarge, build_batches
 from hexi_kit.testing.faults import planned
 from hypothesis import given
 from hypothesis import strategies as st
