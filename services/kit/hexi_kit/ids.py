@@ -5,10 +5,11 @@ import secrets
 from hashlib import blake2b
 
 _DIGEST_BYTES = 16
-# Base 32, two letters at a time: thirteen pairs hold the 128 bits and two more, which are zero.
+# Base 32, three letters at a time: eight of those and two letters more hold the 128 bits, and two
+# which are zero.
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
-_SHIFTS = range(120, -1, -10)
+_TRIPLES = [pair + third for pair in _PAIRS for third in _LETTERS]
 
 
 def derive(*parts: str | int) -> str:
@@ -41,5 +42,16 @@ def seeded(seed: int) -> random.Random:
 
 
 def _text(digest: bytes) -> str:
-    bits = int.from_bytes(digest, "big") << 2
-    return "".join([_PAIRS[bits >> shift & 0x3FF] for shift in _SHIFTS])
+    bits, triples = int.from_bytes(digest, "big") << 2, _TRIPLES
+    # Written out: in a loop it takes twice as long, and every placement has a name.
+    return (
+        triples[bits >> 115]
+        + triples[bits >> 100 & 0x7FFF]
+        + triples[bits >> 85 & 0x7FFF]
+        + triples[bits >> 70 & 0x7FFF]
+        + triples[bits >> 55 & 0x7FFF]
+        + triples[bits >> 40 & 0x7FFF]
+        + triples[bits >> 25 & 0x7FFF]
+        + triples[bits >> 10 & 0x7FFF]
+        + _PAIRS[bits & 0x3FF]
+    )

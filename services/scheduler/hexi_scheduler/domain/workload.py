@@ -109,3 +109,6 @@ class Workload(NamedTuple):
     interruptible: bool = False
     checkpoint_interval_s: int = 0
     duration_s: int = 0
+
+
+NOBODY = Workload("", "", Demand(Resources(0, 0)))

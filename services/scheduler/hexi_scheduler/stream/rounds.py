@@ -18,11 +18,10 @@ Debt = TypeVar("Debt")
 
 
 class Round(Generic[Debt]):
-    """Entries by partition, and the debts of all of them in order."""
+    """Entries by partition and key, and the debts of all of them in order."""
 
     def __init__(self) -> None:
-        self.entries: defaultdict[int, list[Entry]] = defaultdict(list)
-        self.keys: set[tuple[int, bytes]] = set()
+        self.entries: defaultdict[int, dict[bytes, Entry]] = defaultdict(dict)
         self.owed: list[Debt] = []
 
 
@@ -37,14 +36,13 @@ class Rounds(Generic[Debt]):
 
     def write(self, partition: int, entry: Entry, owed: Sequence[Debt]) -> None:
         """Append the entry in the partition's current round, or begin its next."""
-        key = (partition, entry[0])
-        turn = self._round(partition)
-        if key in turn.keys:
+        key, turn = entry[0], self._round(partition)
+        if key in turn.entries[partition]:
             self.seal(partition)
             turn = self._round(partition)
-        turn.keys.add(key)
-        turn.entries[partition].append(entry)
-        turn.owed.extend(owed)
+        turn.entries[partition][key] = entry
+        if owed:
+            turn.owed.extend(owed)
         self.size += 1
 
     def owe(self, partition: int, owed: Sequence[Debt]) -> None:
@@ -63,7 +61,8 @@ class Rounds(Generic[Debt]):
         for turn in self._rounds:
             if turn.entries:
                 faults.point(f"scheduler.before_{self._name}_append")
-                await journal.append_many(turn.entries)
+                written = {p: list(entries.values()) for p, entries in turn.entries.items()}
+                await journal.append_many(written)
                 faults.point(f"scheduler.after_{self._name}_append")
             if turn.owed:
                 await pay(turn.owed)

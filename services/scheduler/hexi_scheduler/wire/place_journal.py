@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import place_pb2
@@ -19,6 +19,7 @@ from hexi_scheduler.domain.place.place_events import (
     ReservationChanged,
 )
 from hexi_scheduler.domain.placement import Placement
+from hexi_scheduler.wire.cause import causes
 from hexi_scheduler.wire.closures import closure_event, closure_record
 from hexi_scheduler.wire.facts import server_set, site_facts
 from hexi_scheduler.wire.latency import latency_measured, latency_record
@@ -30,21 +31,22 @@ from hexi_scheduler.wire.workload import WorkloadReader
 
 
 def entries(
-    site_id: str, events: Iterable[PlaceEvent], partition: int, offset: int
+    site_id: str, events: Sequence[PlaceEvent], partition: int, offset: int
 ) -> list[tuple[bytes, bytes | None]]:
     """The journal entries of what one command of a site decided."""
-    decided = list(events)
-    count = len(decided)
+    count = len(events)
     written: list[tuple[bytes, bytes | None]] = []
-    for ordinal, event in enumerate(decided):
-        cause = common_pb2.Cause(partition=partition, offset=offset, ordinal=ordinal, of=count)
+    for ordinal, (event, cause) in enumerate(
+        zip(events, causes(partition, offset, count), strict=True)
+    ):
         if isinstance(event, Placement):
             key = f"{site_id}/p/{event.placement_id}".encode()
             written.append((key, nested(1, placement_bytes(event, site_id, cause))))
         elif isinstance(event, PlacementForgotten):
             written.append((f"{site_id}/p/{event.placement_id}".encode(), None))
         else:
-            key_end, body = _other(event, cause)
+            said = common_pb2.Cause(partition=partition, offset=offset, ordinal=ordinal, of=count)
+            key_end, body = _other(event, said)
             written.append((f"{site_id}/{key_end}".encode(), body))
     return written
 

@@ -2,32 +2,61 @@
 
 from __future__ import annotations
 
-from hexi.common.v1 import common_pb2
+from functools import lru_cache
+from typing import Any
+
 from hexi.scheduler.v1 import place_pb2
 
 from hexi_scheduler.domain.placement import (
+    PLACED,
     Allocation,
     Placement,
     PlacementState,
     Run,
     Tariff,
 )
+from hexi_scheduler.domain.workload import NOBODY
 from hexi_scheduler.wire.splice import nested
 from hexi_scheduler.wire.workload import WorkloadReader, why_not, why_not_message
 
 STATES = {state.value: state for state in PlacementState}
 NO_RUN = Run()
+KEPT_MAX = 4_096
+TERMS = Placement._fields.index("class_id")
 
 
-def placement_bytes(of: Placement, site_id: str, cause: common_pb2.Cause) -> bytes:
+def placement_bytes(of: Placement, site_id: str, cause: bytes) -> bytes:
     """The record of a placement, its workload spliced in as it came."""
+    parts = [cause, nested(2, of.placement_id.encode()), _begun(site_id, of.attempt, of.state)]
+    for server, devices, milli in of.allocations:
+        part = place_pb2.Allocation(server=server, devices=devices, device_milli=milli)
+        parts.append(nested(7, part.SerializeToString()))
+    # Those of one command share their terms. What a run says is never the same, and may be long.
+    alike = of.why_not is None and of.run == NO_RUN
+    parts.append(_terms_again((of.placed_at_ms, *of[TERMS:])) if alike else _terms(of))
+    parts.append(nested(5, of.workload.body))
+    return b"".join(parts)
+
+
+@lru_cache(KEPT_MAX)
+def _begun(site_id: str, attempt: int, state: PlacementState) -> bytes:
+    return place_pb2.PlacementRecord(
+        site_id=site_id,
+        attempt=attempt,
+        state=state.value,  # type: ignore[arg-type]  # numbers are those of the wire
+    ).SerializeToString()
+
+
+@lru_cache(KEPT_MAX)
+def _terms_again(said: tuple[Any, ...]) -> bytes:
+    """What a placement says after its allocations."""
+    placed_at_ms, *terms = said
+    return _terms(Placement._make(("", NOBODY, 0, PLACED, placed_at_ms, (), *terms)))
+
+
+def _terms(of: Placement) -> bytes:
     tariff = of.tariff
     message = place_pb2.PlacementRecord(
-        cause=cause,
-        placement_id=of.placement_id,
-        site_id=site_id,
-        attempt=of.attempt,
-        state=of.state.value,  # type: ignore[arg-type]  # numbers are those of the wire
         class_id=of.class_id,
         server_set_revision=of.server_set_revision,
         units=of.units,
@@ -36,8 +65,6 @@ def placement_bytes(of: Placement, site_id: str, cause: common_pb2.Cause) -> byt
         list_price_micro_yuan=tariff.list_micro_yuan,
         price_micro_yuan=tariff.lease_micro_yuan if tariff.lease_id else tariff.list_micro_yuan,
     )
-    for server, devices, milli in of.allocations:
-        message.allocations.add(server=server, devices=devices, device_milli=milli)
     if tariff.lease_id:
         message.lease_id = tariff.lease_id
         message.lease_until_ms = tariff.lease_until_ms
@@ -48,7 +75,7 @@ def placement_bytes(of: Placement, site_id: str, cause: common_pb2.Cause) -> byt
     _put_urgency(message, of)
     if of.why_not is not None:
         message.why_not.CopyFrom(why_not_message(of.why_not))
-    return message.SerializeToString() + nested(5, of.workload.body)
+    return message.SerializeToString()
 
 
 def placement(message: place_pb2.PlacementRecord, reader: WorkloadReader) -> Placement:

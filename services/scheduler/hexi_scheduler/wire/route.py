@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from hexi.common.v1 import common_pb2
 from hexi.scheduler.v1 import place_pb2, route_pb2, workload_pb2
 from hexi_kit import ids
 from hexi_kit.errors import Poison
@@ -24,12 +24,16 @@ from hexi_scheduler.domain.route.route import (
     Submit,
 )
 from hexi_scheduler.domain.route.router import RouteEvent, Router
+from hexi_scheduler.domain.workload import NOBODY
+from hexi_scheduler.wire.cause import causes
 from hexi_scheduler.wire.choice import choice, choice_bytes
 from hexi_scheduler.wire.offer import offer
 from hexi_scheduler.wire.splice import nested
 from hexi_scheduler.wire.workload import WorkloadReader, why_not, why_not_message
 
 SITE_KEY = b"site/"
+SAID_MAX = 4_096
+CHOICE = Route._fields.index("choice")
 OUTCOMES = {outcome.value: outcome for outcome in PlaceOutcome}
 
 
@@ -64,15 +68,12 @@ def request(
 
 
 def entries(
-    events: Iterable[RouteEvent], partition: int, offset: int
+    events: Sequence[RouteEvent], partition: int, offset: int
 ) -> list[tuple[bytes, bytes | None]]:
     """The journal entries of what one request decided."""
-    decided = list(events)
-    count = len(decided)
     written: list[tuple[bytes, bytes | None]] = []
-    for ordinal, event in enumerate(decided):
+    for event, cause in zip(events, causes(partition, offset, len(events)), strict=True):
         if isinstance(event, Route):
-            cause = common_pb2.Cause(partition=partition, offset=offset, ordinal=ordinal, of=count)
             written.append((event.workload.workload_id.encode(), _route_bytes(event, cause)))
         elif isinstance(event, SiteOffer):
             written.append((SITE_KEY + event.site_id.encode(), nested(2, event.body)))
@@ -134,16 +135,22 @@ def orders(routes: Iterable[Route], bytes_max: int) -> dict[str, list[Order]]:
             body = nested(4, wish.SerializeToString())
             releases[route.site_id].append(Order(placement_id, body, workload.traceparent))
         else:
-            item = place_pb2.PlaceItem(placement_id=placement_id, attempt=route.attempt)
-            if route.preempt or route.claim or route.borrowed or route.rescued:
-                item.preempt, item.claim = route.preempt, route.claim
-                item.borrowed, item.rescued = route.borrowed, route.rescued
-            body = nested(1, nested(1, workload.body) + item.SerializeToString())
+            wishes = route.preempt, route.claim, route.borrowed, route.rescued
+            item = nested(1, workload.body) + nested(2, placement_id.encode())
+            body = nested(1, item + _wished(route.attempt, *wishes))
             places[route.site_id].append(Order(placement_id, body, workload.traceparent))
     commands = {site_id: list(_batches(items, bytes_max)) for site_id, items in places.items()}
-    for site_id, wishes in releases.items():
-        commands.setdefault(site_id, []).extend(wishes)
+    for site_id, released in releases.items():
+        commands.setdefault(site_id, []).extend(released)
     return commands
+
+
+@lru_cache(SAID_MAX)
+def _wished(attempt: int, preempt: bool, claim: bool, borrowed: bool, rescued: bool) -> bytes:
+    """What an item says beside its workload and its name."""
+    return place_pb2.PlaceItem(
+        attempt=attempt, preempt=preempt, claim=claim, borrowed=borrowed, rescued=rescued
+    ).SerializeToString()
 
 
 def _batches(items: list[Order], bytes_max: int) -> Iterator[Order]:
@@ -158,9 +165,24 @@ def _batches(items: list[Order], bytes_max: int) -> Iterator[Order]:
     yield first._replace(body=nested(3, b"".join(parts)))
 
 
-def _route_bytes(route: Route, cause: common_pb2.Cause) -> bytes:
+def _route_bytes(route: Route, cause: bytes) -> bytes:
+    # Routes of one request differ in their workloads and little else. A why-not is never the same.
+    said = route[1:CHOICE] + route[CHOICE + 1 :]
+    body = cause + (_said_again(said) if route.why_not is None else _said(route))
+    body += nested(2, route.workload.body)
+    if route.choice is not None:
+        body += nested(14, choice_bytes(route.choice))
+    return nested(1, body)
+
+
+@lru_cache(SAID_MAX)
+def _said_again(said: tuple[Any, ...]) -> bytes:
+    """What a route says beside its workload and its choice."""
+    return _said(Route._make((NOBODY, *said[: CHOICE - 1], None, *said[CHOICE - 1 :])))
+
+
+def _said(route: Route) -> bytes:
     message = route_pb2.RouteDecided(
-        cause=cause,
         state=int(route.state),  # type: ignore[arg-type]  # numbers are those of the wire
         site_id=route.site_id,
         attempt=route.attempt,
@@ -188,10 +210,7 @@ def _route_bytes(route: Route, cause: common_pb2.Cause) -> bytes:
         message.deferral.CopyFrom(route_pb2.Deferral(**route.deferral._asdict()))
     if route.why_not is not None:
         message.why_not.CopyFrom(why_not_message(route.why_not))
-    body = message.SerializeToString() + nested(2, route.workload.body)
-    if route.choice is not None:
-        body += nested(14, choice_bytes(route.choice))
-    return nested(1, body)
+    return message.SerializeToString()
 
 
 def _route(message: route_pb2.RouteDecided, reader: WorkloadReader) -> Route:

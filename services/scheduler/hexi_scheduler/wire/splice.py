@@ -4,12 +4,13 @@ from __future__ import annotations
 
 LENGTH_DELIMITED = 2
 FIELDS_MAX = 32
+SHORT = 512
 
 
 def nested(field: int, body: bytes) -> bytes:
     """One length-delimited field of a message; messages are concatenations of their fields."""
     size = len(body)
-    if size < 0x80:
+    if size < SHORT:
         return _HEADS[field][size] + body
     return _TAGS[field] + _varint(size) + body
 
@@ -25,4 +26,4 @@ def _varint(value: int) -> bytes:
 
 _TAGS = [_varint(field << 3 | LENGTH_DELIMITED) for field in range(FIELDS_MAX)]
 # Tag and length of what is short, which is most.
-_HEADS = [[tag + bytes([size]) for size in range(0x80)] for tag in _TAGS]
+_HEADS = [[tag + _varint(size) for size in range(SHORT)] for tag in _TAGS]

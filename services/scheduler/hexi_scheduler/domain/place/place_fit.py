@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from hexi_scheduler.domain.place.bounds import UNBOUND, Bounds
@@ -39,10 +38,7 @@ def find_room(
                 if found:
                     tariff = Tariff(price, lease.lease_id, lease.price_micro_yuan, lease.end_ms)
                     return Room(found, class_id, tariff)
-    tiers = site.case(demand).tiers
-    if demand.price_micro_yuan_max or site.reservations or bounds.spare:
-        tiers = tuple(_open_tiers(site, demand, end_ms_of(workload, at_ms), bounds))
-    found = _fit(site, tiers, demand, policy, bounds)
+    found = _fit_open(site, workload, at_ms, policy, bounds)
     if found is None and not demand.resources.accelerators:
         lent = _lent(site, workload, end_ms_of(workload, at_ms), policy)
         found = _fit(site, (lent,), demand, policy, bounds) if lent else None
@@ -52,23 +48,33 @@ def find_room(
     return Room(found, class_id, listed(site.prices.get(class_id, 0)))
 
 
-def _open_tiers(
-    site: Site, demand: Demand, until_ms: int, bounds: Bounds
-) -> Iterator[tuple[Pool, ...]]:
-    """Those below its ceiling that leases and spare leave enough of."""
-    ceiling, executor = demand.price_micro_yuan_max, demand.constraints.executor
-    case = site.case(demand)
-    for price, pools in zip(case.prices, case.tiers, strict=True):
-        if ceiling and price > ceiling:
-            return
-        left = []
-        for pool in pools:
-            class_id = pool.kind[0]
-            held = held_for(site, class_id, executor, until_ms) + bounds.spare_units(class_id)
-            if not held or pool.units_free - demand.units >= held:
-                left.append(pool)
-        if left:
-            yield tuple(left)
+def _fit_open(
+    site: Site, workload: Workload, at_ms: int, policy: Policy, bounds: Bounds
+) -> tuple[Allocation, ...] | None:
+    """In pools below its ceiling that leases and spare leave enough of."""
+    demand, until_ms = workload.demand, end_ms_of(workload, at_ms)
+    tiers = site.case(demand).tiers
+    if demand.replicas == 1:
+        # Most pools are open: what is best of all is found first, and then where it stands.
+        found = _fit(site, tiers, demand, policy, bounds)
+        if found is None:
+            return None
+        if _is_open(site, site.capacity.pool(found[0].server), demand, until_ms, bounds):
+            return found
+    left = [
+        tuple(p for p in pools if _is_open(site, p, demand, until_ms, bounds)) for pools in tiers
+    ]
+    return _fit(site, tuple(filter(None, left)), demand, policy, bounds)
+
+
+def _is_open(site: Site, pool: Pool, demand: Demand, until_ms: int, bounds: Bounds) -> bool:
+    class_id, ceiling = pool.kind[0], demand.price_micro_yuan_max
+    if ceiling and site.prices.get(class_id, 0) > ceiling:
+        return False
+    held = bounds.spare_units(class_id)
+    if site.reservations:
+        held += held_for(site, class_id, demand.constraints.executor, until_ms)
+    return not held or pool.units_free - demand.units >= held
 
 
 def _lent(site: Site, workload: Workload, until_ms: int, policy: Policy) -> tuple[Pool, ...]:
