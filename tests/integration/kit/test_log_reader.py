@@ -81,7 +81,7 @@ async def test_goes_on_when_the_broker_knows_no_session(topic, producer, reader)
     positions = {one: 0}
     await send(producer, one, b"1")
     await read(reader, positions, 1)
-    for session in reader._sessions.values():
+    for session in reader._topics[topic.name]._sessions.values():
         session._id += 1
 
     await send(producer, one, b"2")

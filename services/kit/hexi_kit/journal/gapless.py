@@ -24,9 +24,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from hexi_kit.kafka.fetching import fetch_nothing
-from hexi_kit.kafka.log_reader import Fetched, LogReader
+from hexi_kit.kafka.log_reader import LogReader
 from hexi_kit.kafka.ports import Partition
 from hexi_kit.kafka.session import FetchLimits
+from hexi_kit.kafka.topic_reader import Fetched
 from hexi_kit.logs import get_logger
 from hexi_kit.metrics import counter
 

@@ -9,8 +9,9 @@ from typing import Any
 from hexi_kit.errors import Unavailable
 from hexi_kit.identity import Identity
 from hexi_kit.journal.ownership import FENCE_PREFIX
-from hexi_kit.kafka.log_reader import Fetched, LogReader
+from hexi_kit.kafka.log_reader import LogReader
 from hexi_kit.kafka.ports import Partition
+from hexi_kit.kafka.topic_reader import Fetched
 
 # A broker that brings nothing for so long has lost what it acknowledged, or is gone.
 SILENCE_MAX_S = 20.0

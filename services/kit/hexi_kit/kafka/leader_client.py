@@ -30,6 +30,7 @@ class LeaderClient:
         self._bootstrap, self._identity = bootstrap, identity
         self._topics, self._name = list(topics), name
         self._client: Any = None
+        self._leaders: dict[Partition, int | None] = {}
 
     async def open(self) -> None:
         self._client = AIOKafkaClient(
@@ -37,6 +38,8 @@ class LeaderClient:
             client_id=self._name,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
+        # Asked for every partition of every request, and changed by news of the cluster alone.
+        self._client.cluster.add_listener(lambda _: self._leaders.clear())
         await self._client.bootstrap()
         if self._topics:
             await self._client.set_topics(self._topics)
@@ -59,8 +62,10 @@ class LeaderClient:
 
     def leader(self, partition: Partition) -> int | None:
         """None while nobody leads it, or nobody may tell us."""
-        leader: int | None = self._client.cluster.leader_for_partition(TopicPartition(*partition))
-        return None if leader is None or leader < 0 else leader
+        if partition not in self._leaders:
+            leader = self._client.cluster.leader_for_partition(TopicPartition(*partition))
+            self._leaders[partition] = None if leader is None or leader < 0 else leader
+        return self._leaders[partition]
 
     def no_leader(self, partition: Partition) -> type[KafkaError]:
         """Why it has none."""

@@ -4,70 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
 
-from aiokafka.errors import (
-    ConsumerStoppedError,
-    KafkaError,
-    NoError,
-    OffsetOutOfRangeError,
-    for_code,
-)
-from aiokafka.protocol.offset import OffsetRequest
-from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.errors import ConsumerStoppedError, NoError, OffsetOutOfRangeError
 
 from hexi_kit.identity import Identity
-from hexi_kit.kafka.leader_client import LeaderClient
-from hexi_kit.kafka.ports import Partition, by_topic
-from hexi_kit.kafka.record import Record
-from hexi_kit.kafka.session import CONSUMER, FetchLimits, FetchSession
+from hexi_kit.kafka.ports import Partition
+from hexi_kit.kafka.session import FetchLimits
+from hexi_kit.kafka.topic_reader import Fetched, Positions, TopicReader
 from hexi_kit.kafka.transient import is_transient
 
 LIMITS = FetchLimits()
-EARLIEST = -2
 PAUSE_S = 0.05
 ANSWERS = (NoError, OffsetOutOfRangeError)
 
-Positions = Mapping[Partition, int]
 
-
-class Fetched(NamedTuple):
-    """What a fetch at `asked` brought of one partition: record batches as they lie in the log.
-
-    `end` is where the partition ended then. OffsetOutOfRangeError: `asked` is no longer kept.
-    """
-
-    error: type[KafkaError]
-    asked: int
-    end: int = -1
-    data: bytes = b""
-
-    @property
-    def is_gone(self) -> bool:
-        return self.error is OffsetOutOfRangeError
-
-    def batches(self) -> Iterator[Any]:
-        """The whole batches; the first may begin before `asked`."""
-        records = MemoryRecords(self.data)
-        while records.has_next():
-            yield records.next_batch()
-
-    def records(self, partition: Partition) -> Iterator[Record]:
-        """In order, from the first that was asked for."""
-        topic, number = partition
-        for batch in self.batches():
-            if batch.is_control_batch:
-                continue
-            for one in batch:
-                if one.offset >= self.asked:
-                    headers = dict(one.headers)
-                    yield Record(
-                        topic, number, one.offset, one.key, one.value, headers, one.timestamp
-                    )
-
-
-class LogReader(LeaderClient):
+class LogReader:
     """Open, read as often as you like, close."""
 
     def __init__(
@@ -78,18 +30,18 @@ class LogReader(LeaderClient):
         name: str,
         limits: FetchLimits = LIMITS,
     ) -> None:
-        super().__init__(bootstrap, identity, topics, name)
-        self._limits = limits
-        self._sessions: dict[int, FetchSession] = {}
-        self._coming: dict[int, asyncio.Task[dict[Partition, Fetched]]] = {}
+        self._topics = {
+            topic: TopicReader(bootstrap, identity, topic, name, limits) for topic in topics
+        }
+        self._is_open = False
+
+    async def open(self) -> None:
+        await asyncio.gather(*(topic.open() for topic in self._topics.values()))
+        self._is_open = True
 
     async def close(self) -> None:
-        coming, self._coming = self._coming, {}
-        for task in coming.values():
-            task.cancel()
-        if coming:
-            await asyncio.wait(coming.values())
-        await super().close()
+        self._is_open = False
+        await asyncio.gather(*(topic.close() for topic in self._topics.values()))
 
     async def read(self, positions: Positions) -> dict[Partition, Fetched]:
         """What came first, from whichever broker; nothing when the wait was over: read again.
@@ -105,71 +57,33 @@ class LogReader(LeaderClient):
         for partition, error in failed.items():
             if not is_transient(error):
                 raise error(str(partition))
-        if failed:
-            await self.refresh(PAUSE_S)
+        for topic in {partition.topic for partition in failed}:
+            await self._topics[topic].refresh(PAUSE_S)
         return {p: one for p, one in found.items() if p not in failed}
-
-    async def _first(self, positions: Positions) -> dict[Partition, Fetched]:
-        if self._client is None:
-            raise ConsumerStoppedError
-        by_leader: defaultdict[int | None, dict[Partition, int]] = defaultdict(dict)
-        for partition, offset in positions.items():
-            by_leader[self.leader(partition)][partition] = offset
-        leaderless = by_leader.pop(None, {})
-        if leaderless:
-            return {p: Fetched(self.no_leader(p), at) for p, at in leaderless.items()}
-        for leader, wanted in by_leader.items():
-            if leader is not None and leader not in self._coming:
-                self._coming[leader] = asyncio.create_task(self._ask(leader, wanted))
-        if self._coming:
-            await asyncio.wait(self._coming.values(), return_when=asyncio.FIRST_COMPLETED)
-        found: dict[Partition, Fetched] = {}
-        for leader in [leader for leader, task in self._coming.items() if task.done()]:
-            found |= self._coming.pop(leader).result()
-        return found
 
     async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """The first offset that the log still has, of those whose leader answers."""
-        by_leader: defaultdict[int | None, list[Partition]] = defaultdict(list)
+        by_topic: defaultdict[str, list[Partition]] = defaultdict(list)
         for partition in partitions:
-            by_leader[self.leader(partition)].append(partition)
-        by_leader.pop(None, None)
+            by_topic[partition.topic].append(partition)
         found: dict[Partition, int] = {}
-        for leader, group in by_leader.items():
-            asked = by_topic((partition, (partition.number, EARLIEST)) for partition in group)
-            try:
-                answer = await self._client.send(leader, OffsetRequest(CONSUMER, 0, asked))
-            except KafkaError as error:
-                if not is_transient(type(error)):
-                    raise
-                continue
-            for topic, rows in answer.topics:
-                for number, code, *_, offset in rows:
-                    if for_code(code) is NoError:
-                        found[Partition(topic, number)] = offset
+        for topic, group in by_topic.items():
+            found |= await self._topics[topic].begins(group)
         return found
 
-    async def _ask(self, leader: int, wanted: dict[Partition, int]) -> dict[Partition, Fetched]:
-        session = self._sessions.get(leader)
-        if session is None:
-            session = self._sessions[leader] = FetchSession(self._limits)
-        try:
-            answer = await self._client.send(leader, session.request(wanted))
-        except KafkaError as error:
-            session.lost()
-            return _failed(wanted, type(error))
-        except asyncio.CancelledError:
-            session.lost()
-            raise
-        if not session.answered(answer):
-            return {}
-        return {
-            partition: Fetched(for_code(row[1]), wanted[partition], row[2], row[-1] or b"")
-            for topic, rows in answer.topics
-            for row in rows
-            if (partition := Partition(topic, row[0])) in wanted
-        }
-
-
-def _failed(wanted: Positions, error: type[KafkaError]) -> dict[Partition, Fetched]:
-    return {partition: Fetched(error, at) for partition, at in wanted.items()}
+    async def _first(self, positions: Positions) -> dict[Partition, Fetched]:
+        if not self._is_open:
+            raise ConsumerStoppedError
+        by_topic: defaultdict[str, dict[Partition, int]] = defaultdict(dict)
+        for partition, offset in positions.items():
+            by_topic[partition.topic][partition] = offset
+        found: dict[Partition, Fetched] = {}
+        coming: list[asyncio.Task[object]] = []
+        for topic, wanted in by_topic.items():
+            coming += self._topics[topic].ask(wanted)
+            found |= self._topics[topic].leaderless(wanted)
+        if coming and not found:
+            await asyncio.wait(coming, return_when=asyncio.FIRST_COMPLETED)
+        for reader in self._topics.values():
+            found |= reader.take()
+        return found

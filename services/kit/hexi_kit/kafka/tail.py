@@ -10,10 +10,11 @@ from hexi_contracts.topic import Topic
 
 from hexi_kit.clock import SystemClock
 from hexi_kit.identity import Identity
-from hexi_kit.kafka.log_reader import Fetched, LogReader
+from hexi_kit.kafka.log_reader import LogReader
 from hexi_kit.kafka.ports import Partition
 from hexi_kit.kafka.record import Record
 from hexi_kit.kafka.session import FetchLimits
+from hexi_kit.kafka.topic_reader import Fetched
 
 # One answer is applied in one go: what waits for the same loop waits so long.
 LIMITS = FetchLimits(partition_bytes=256 * 1024, bytes=1024 * 1024)
