@@ -20,7 +20,7 @@ POINTS = (
     "telemetry.before_log:3",
     "telemetry.after_log:3",
     "telemetry.after_ledger:2",
-    "telemetry.before_windows:2",
+    "telemetry.before_windows:1",  # all frames may come in one batch, and pass it once
     "telemetry.after_windows:1",
     "outbox.after_publish:1",
 )
