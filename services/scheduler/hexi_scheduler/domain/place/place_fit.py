@@ -52,8 +52,11 @@ def _fit_open(
     site: Site, workload: Workload, at_ms: int, policy: Policy, bounds: Bounds
 ) -> tuple[Allocation, ...] | None:
     """In pools below its ceiling that leases and spare leave enough of."""
-    demand, until_ms = workload.demand, end_ms_of(workload, at_ms)
+    demand = workload.demand
     tiers = site.case(demand).tiers
+    if not (demand.price_micro_yuan_max or site.reservations or bounds.spare):
+        return _fit(site, tiers, demand, policy, bounds)
+    until_ms = end_ms_of(workload, at_ms)
     if demand.replicas == 1:
         # Most pools are open: what is best of all is found first, and then where it stands.
         found = _fit(site, tiers, demand, policy, bounds)
