@@ -10,6 +10,7 @@ _DIGEST_BYTES = 16
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 _TRIPLES = [pair + third for pair in _PAIRS for third in _LETTERS]
+_SHIFTS = range(115, -1, -15)
 
 
 def derive(*parts: str | int) -> str:
@@ -42,16 +43,5 @@ def seeded(seed: int) -> random.Random:
 
 
 def _text(digest: bytes) -> str:
-    bits, triples = int.from_bytes(digest, "big") << 2, _TRIPLES
-    # Written out: in a loop it takes twice as long, and every placement has a name.
-    return (
-        triples[bits >> 115]
-        + triples[bits >> 100 & 0x7FFF]
-        + triples[bits >> 85 & 0x7FFF]
-        + triples[bits >> 70 & 0x7FFF]
-        + triples[bits >> 55 & 0x7FFF]
-        + triples[bits >> 40 & 0x7FFF]
-        + triples[bits >> 25 & 0x7FFF]
-        + triples[bits >> 10 & 0x7FFF]
-        + _PAIRS[bits & 0x3FF]
-    )
+    bits = int.from_bytes(digest, "big") << 2
+    return "".join([_TRIPLES[bits >> shift & 0x7FFF] for shift in _SHIFTS]) + _PAIRS[bits & 0x3FF]

@@ -111,9 +111,35 @@ async def test_what_the_topic_does_not_take_fails_alone(topic, writer, read) -> 
     assert await read(one, 1) == [b"2"]
 
 
-async def test_what_no_topic_takes_is_refused_unsent(topic, writer) -> None:
+async def test_what_no_topic_takes_is_refused_unsent_and_alone(topic, writer, read) -> None:
+    one, two = Partition(topic.name, 0), Partition(topic.name, 1)
+
+    large = writer.add(one, entries(b"x" * ENTRY_BYTES_MAX))
+    await writer.add(two, entries(b"1"))
+
     with pytest.raises(EntryTooLarge):
-        await writer.add(Partition(topic.name, 0), entries(b"x" * ENTRY_BYTES_MAX))
+        await large
+    assert await read(two, 1) == [b"1"]
+
+
+async def test_after_an_answer_nobody_could_read_nothing_is_taken_for_sent(
+    topic, writer, read, monkeypatch
+) -> None:
+    partition = Partition(topic.name, 0)
+    await writer.add(partition, entries(b"1"))
+    produce = writer._link.produce
+
+    async def written_and_unread(batches):
+        await produce(batches)
+        raise ValueError("not an answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writer._link, "produce", written_and_unread)
+        with pytest.raises(ValueError, match="not an answer"):
+            await writer.add(partition, entries(b"2"))
+    await writer.add(partition, entries(b"3"))
+
+    assert await read(partition, 3) == [b"1", b"2", b"3"]
 
 
 async def test_who_may_not_write_hears_so(kafka) -> None:

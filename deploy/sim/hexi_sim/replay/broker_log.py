@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,7 +14,7 @@ from hexi_kit.clock import SystemClock
 from hexi_kit.errors import InvalidArgument, Violation
 from hexi_kit.identity import Identity, LocalAuthority
 from hexi_kit.kafka.connection import client_options
-from hexi_kit.kafka.record import Record
+from hexi_kit.kafka.record import Record, from_client
 from hexi_local.kafka import EmbeddedKafka
 from hexi_local.network import until
 from hexi_local.options import LocalOptions
@@ -102,13 +103,6 @@ async def open_local(options: LocalOptions) -> AsyncIterator[BrokerHistory]:
 
 
 def _record(message: Any) -> Record:
-    headers = dict(message.headers)
-    return Record(
-        message.topic,
-        message.partition,
-        message.offset,
-        message.key,
-        message.value,
-        {name: headers[name] for name in HEADERS if name in headers},
-        message.timestamp,
-    )
+    record = from_client(message)
+    headers = record.headers
+    return replace(record, headers={name: headers[name] for name in HEADERS if name in headers})

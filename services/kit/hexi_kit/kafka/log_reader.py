@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Iterable
 
 from aiokafka.errors import ConsumerStoppedError, NoError, OffsetOutOfRangeError
 
 from hexi_kit.identity import Identity
-from hexi_kit.kafka.ports import Partition
+from hexi_kit.kafka.ports import Partition, by_topic
 from hexi_kit.kafka.session import FetchLimits
 from hexi_kit.kafka.topic_reader import Fetched, Positions, TopicReader
 from hexi_kit.kafka.transient import is_transient
@@ -63,23 +62,18 @@ class LogReader:
 
     async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """The first offset that the log still has, of those whose leader answers."""
-        by_topic: defaultdict[str, list[Partition]] = defaultdict(list)
-        for partition in partitions:
-            by_topic[partition.topic].append(partition)
         found: dict[Partition, int] = {}
-        for topic, group in by_topic.items():
+        for topic, group in by_topic((partition, partition) for partition in partitions):
             found |= await self._topics[topic].begins(group)
         return found
 
     async def _first(self, positions: Positions) -> dict[Partition, Fetched]:
         if not self._is_open:
             raise ConsumerStoppedError
-        by_topic: defaultdict[str, dict[Partition, int]] = defaultdict(dict)
-        for partition, offset in positions.items():
-            by_topic[partition.topic][partition] = offset
         found: dict[Partition, Fetched] = {}
         coming: list[asyncio.Task[object]] = []
-        for topic, wanted in by_topic.items():
+        for topic, items in by_topic((item[0], item) for item in positions.items()):
+            wanted = dict(items)
             coming += self._topics[topic].ask(wanted)
             found |= self._topics[topic].leaderless(wanted)
         if coming and not found:

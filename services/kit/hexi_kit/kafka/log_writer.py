@@ -23,7 +23,7 @@ from aiokafka.errors import (
 
 from hexi_kit.clock import Clock
 from hexi_kit.identity import Identity
-from hexi_kit.kafka.batch import Batch, Raw, build_batches
+from hexi_kit.kafka.batch import Batch, EntryTooLarge, Raw, build_batches
 from hexi_kit.kafka.ports import Partition
 from hexi_kit.kafka.produce_client import SEQUENCES, Answer, ProduceClient
 from hexi_kit.kafka.transient import is_transient
@@ -148,13 +148,17 @@ class LogWriter:
             await self._deliver(loads)
         except Exception as error:  # noqa: BLE001  # handed to those who wait
             for partition in list(loads):
+                self._forget(loads[partition])
                 self._land(partition, loads.pop(partition), error)
 
     async def _deliver(self, loads: dict[Partition, _Load]) -> None:
         for topic in {partition.topic for partition in loads}:
             await self._link.know(topic)
-        for load in loads.values():
-            load.pack()
+        for partition in list(loads):
+            try:
+                loads[partition].pack()
+            except EntryTooLarge as error:
+                self._land(partition, loads.pop(partition), error)
         give_up_s = self._clock.real_monotonic_s() + GIVE_UP_AFTER_S
         while loads:
             answers = await self._ask(loads)
@@ -169,14 +173,17 @@ class LogWriter:
                     continue
                 again = in_time and is_transient(answer.error)
                 if not again:
-                    # Nobody knows which number comes next.
-                    load.lane.producer = self._producer = None
+                    self._forget(load)
                 if again or (in_time and issubclass(answer.error, FORGOTTEN)):
                     failed = True
                 else:
                     self._land(partition, loads.pop(partition), answer.error(str(partition)))
             if failed:
                 await self._link.refresh(RETRY_BACKOFF_S)
+
+    def _forget(self, load: _Load) -> None:
+        """Nobody knows which number comes next; a wrong one is taken for a batch sent again."""
+        load.lane.producer = self._producer = None
 
     def _land(self, partition: Partition, load: _Load, error: BaseException | None = None) -> None:
         load.settle(error)
