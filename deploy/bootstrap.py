@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import interpreters
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
@@ -46,18 +47,21 @@ def main(wanted: str) -> int:
 def _make_venv() -> None:
     if _works(PYTHON):
         return
-    try:
-        import venv
-
-        __import__("ensurepip")
-    except ImportError:
+    named, path = os.environ.get("HEXI_PYTHON"), os.environ.get("PATH", os.defpath)
+    found = list(interpreters.probed([named])) if named else interpreters.usable(path)
+    if not found:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise Missing(
-            f"Python {version} here cannot make environments: install python3-venv"
+            f"HEXI_PYTHON={named} is no Python 3.11 to 3.14 that can make environments."
+            if named
+            else f"Python {version} here cannot make environments: install python3-venv"
             f" (Debian, Ubuntu: 'apt install python{version}-venv')."
-        ) from None
-    shutil.rmtree(VENV, ignore_errors=True)
-    venv.create(VENV, with_pip=True)
+        )
+    python = interpreters.choose(found)
+    others = f", of {len(found)} on the PATH" if len(found) > 1 else ""
+    sys.stderr.write(f"Python {python.version}: {python.path}{others}\n")
+    if not _succeeds([python.path, "-m", "venv", "--clear", str(VENV)]):
+        raise Missing(f"{python.path} could not make {VENV.name}; HEXI_PYTHON names another one.")
 
 
 def _install() -> None:

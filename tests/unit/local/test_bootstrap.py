@@ -21,7 +21,8 @@ def run_task(folder: Path, path: str) -> subprocess.CompletedProcess[str]:
 
 def copy_entry(folder: Path) -> Path:
     """What ./task reads, without the rest of the project."""
-    for name in ("task", "requirements.lock", "pyproject.toml", "deploy/bootstrap.py"):
+    scripts = ("deploy/bootstrap.py", "deploy/interpreters.py")
+    for name in ("task", "requirements.lock", "pyproject.toml", *scripts):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     for name in ("contracts", "services/kit"):
@@ -72,6 +73,15 @@ def test_a_lock_without_uv_is_named(tmp_path: Path) -> None:
 
     assert answer.returncode == 1
     assert "names no uv" in answer.stderr
+
+
+def test_a_named_python_that_is_none_is_told_so(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HEXI_PYTHON", "/bin/cat")
+
+    answer = run_task(copy_entry(tmp_path / "clone"), os.environ["PATH"])
+
+    assert answer.returncode == 1
+    assert "HEXI_PYTHON=/bin/cat is no Python 3.11 to 3.14" in answer.stderr
 
 
 def test_no_line_of_the_lock_names_an_index() -> None:
