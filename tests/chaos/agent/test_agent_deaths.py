@@ -132,6 +132,9 @@ async def test_an_agent_that_dies_everywhere(world: World, tmp_path: Path) -> No
     while any(not placement.ended_at_ms for placement in placements):
         await SystemClock().sleep(POLL_S)
         placements = [await world.placement(name) for name in names]
+    while pending(world.home):
+        # All runs may have ended before this life began: it must have come to send.
+        await SystemClock().sleep(POLL_S)
     await world.hexi.stop_one(f"{NAME}-last")
 
     assert_each_ran_once(placements, {path.name: path.read_text() for path in marks.iterdir()})
