@@ -47,21 +47,30 @@ def main(wanted: str) -> int:
 def _make_venv() -> None:
     if _works(PYTHON):
         return
-    named, path = os.environ.get("HEXI_PYTHON"), os.environ.get("PATH", os.defpath)
-    found = list(interpreters.probed([named])) if named else interpreters.usable(path)
-    if not found:
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        raise Missing(
-            f"HEXI_PYTHON={named} is no Python 3.11 to 3.14 that can make environments."
-            if named
-            else f"Python {version} here cannot make environments: install python3-venv"
-            f" (Debian, Ubuntu: 'apt install python{version}-venv')."
-        )
-    python = interpreters.choose(found)
-    others = f", of {len(found)} on the PATH" if len(found) > 1 else ""
-    sys.stderr.write(f"Python {python.version}: {python.path}{others}\n")
+    python = _interpreter()
     if not _succeeds([python.path, "-m", "venv", "--clear", str(VENV)]):
         raise Missing(f"{python.path} could not make {VENV.name}; HEXI_PYTHON names another one.")
+
+
+def _interpreter() -> interpreters.Interpreter:
+    """The one that was named; else the best of this machine."""
+    named = os.environ.get("HEXI_PYTHON")
+    if named:
+        found = list(interpreters.probed([named]))
+        lack = f"HEXI_PYTHON={named} is no Python 3.11 to 3.14 that can make environments."
+    else:
+        found = interpreters.usable(os.environ.get("PATH", os.defpath))
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        lack = (
+            f"Python {version} here cannot make environments: install python3-venv"
+            f" (Debian, Ubuntu: 'apt install python{version}-venv')."
+        )
+    if not found:
+        raise Missing(lack)
+    chosen = interpreters.choose(found)
+    others = f", of {len(found)} on the PATH" if len(found) > 1 else ""
+    sys.stderr.write(f"Python {chosen.version}: {chosen.path}{others}\n")
+    return chosen
 
 
 def _install() -> None:
