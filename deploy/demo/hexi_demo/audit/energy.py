@@ -20,8 +20,6 @@ RIPE_MS = 180_000
 PPM = 1_000_000
 # What a meter of class 0.5 may be off by.
 METER_PPM = 5_000
-# Over so long a meter tells how much, but not when: no straight line stands for it.
-HOLE_MS = 60_000
 # Of the edges of four quarters, each rounded down.
 ROUNDING_WS = 8
 # Of an hour that was dark in part.
@@ -33,16 +31,10 @@ Window = tuple[str, int, int]
 
 
 class Amount(NamedTuple):
-    """What a window got, told from the `share` of it that was read: by straight lines, and between
-    which bounds where its edges lie in holes."""
+    """What a window got, told from the `share` of it that was read."""
 
     value: float
     share: float
-    low: float
-    high: float
-
-
-NOTHING = Amount(0.0, 0.0, 0.0, 0.0)
 
 
 class Curve:
@@ -54,22 +46,13 @@ class Curve:
 
     def between(self, start_ms: int, end_ms: int) -> Amount:
         if len(self._at_ms) < 2:
-            return NOTHING
-        first, last = max(start_ms, self._at_ms[0]), min(end_ms, self._at_ms[-1])
-        if last <= first:
-            return NOTHING
-        share = float(last - first) / (end_ms - start_ms)
-        before, after = self._known(first), self._known(last)
-        value, low, high = after[1] - before[1], after[0] - before[2], after[2] - before[0]
-        return Amount(value / share, share, low / share, high / share)
-
-    def _known(self, at_ms: float) -> tuple[float, float, float]:
-        """The total at a moment: at least, by a straight line, at most."""
-        line = float(np.interp(at_ms, self._at_ms, self._total))
-        later = int(np.searchsorted(self._at_ms, at_ms))
-        if self._at_ms[later] == at_ms or self._at_ms[later] - self._at_ms[later - 1] <= HOLE_MS:
-            return line, line, line
-        return float(self._total[later - 1]), line, float(self._total[later])
+            return Amount(0.0, 0.0)
+        low, high = max(start_ms, self._at_ms[0]), min(end_ms, self._at_ms[-1])
+        if high <= low:
+            return Amount(0.0, 0.0)
+        before, after = np.interp((low, high), self._at_ms, self._total)
+        share = float(high - low) / (end_ms - start_ms)
+        return Amount(float(after - before) / share, share)
 
     def goes_past(self, at_ms: int) -> bool:
         return bool(len(self._at_ms)) and self._at_ms[-1] >= at_ms
@@ -147,9 +130,9 @@ def _agree(readings: Mapping[str, Readings], newest: Mapping[Window, pb.RollupCl
             start_ms, end_ms = said.start_ms, said.end_ms
             ours, whole = it.between(start_ms, end_ms), facility.between(start_ms, end_ms)
             servers_ws = sum(one.between(start_ms, end_ms).value for one in ranges)
-            off_ppm = max(off_ppm, _beyond(said.it_energy_ws, ours))
+            off_ppm = max(off_ppm, _apart(said.it_energy_ws, ours.value))
             by_servers_ppm = max(by_servers_ppm, _apart(said.it_energy_ws, servers_ws))
-            wrong += _outside(said, ours, whole.value)
+            wrong += _outside(said, ours.value, whole.value)
     counted = (
         f"{compared} quarters; IT energy within {off_ppm / PPM:.4%} of the meters' readings, "
         f"within {by_servers_ppm / PPM:.2%} of the servers' power, PUE inside its bounds"
@@ -167,14 +150,13 @@ def _closed(it: Curve, readings: Mapping[int, float], site_id: str) -> Iterator[
             yield site_id, start_ms, QUARTER_MS
 
 
-def _outside(said: pb.RollupClosed, it: Amount, facility_ws: float) -> list[str]:
+def _outside(said: pb.RollupClosed, it_ws: float, facility_ws: float) -> list[str]:
     name = _name((said.site_id, said.start_ms, said.end_ms - said.start_ms))
     wrong = []
-    if _beyond(said.it_energy_ws, it) > METER_PPM:
-        frames = f"{it.value:.0f} Ws, {it.low:.0f} to {it.high:.0f}"
-        wrong.append(f"{name}: IT {said.it_energy_ws} Ws, the frames say {frames}")
+    if _apart(said.it_energy_ws, it_ws) > METER_PPM:
+        wrong.append(f"{name}: IT {said.it_energy_ws} Ws, the frames say {it_ws:.0f} Ws")
     if said.HasField("pue"):
-        pue, ours = said.pue, 1_000 * facility_ws / max(it.value, 1.0)
+        pue, ours = said.pue, 1_000 * facility_ws / max(it_ws, 1.0)
         if not pue.low_milli - HALF_MILLI <= ours <= pue.high_milli + HALF_MILLI:
             bounds = f"{pue.low_milli} to {pue.high_milli}"
             wrong.append(f"{name}: PUE {bounds} thousandths, the frames say {ours:.1f}")
@@ -227,11 +209,6 @@ def _read(
             return None
         total += share * getattr(said, told) if said and share else 0.0
     return total
-
-
-def _beyond(said: float, ours: Amount) -> float:
-    """How far outside the bounds, by the million."""
-    return PPM * max(ours.low - said, said - ours.high, 0.0) / max(ours.value, 1.0)
 
 
 def _apart(said: float, ours: float) -> float:
