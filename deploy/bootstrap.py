@@ -48,8 +48,11 @@ def _make_venv() -> None:
     if _works(PYTHON):
         return
     python = _interpreter()
-    if not _succeeds([python.path, "-m", "venv", "--clear", str(VENV)]):
-        raise Missing(f"{python.path} could not make {VENV.name}; HEXI_PYTHON names another one.")
+    make = [python.path, "-m", "venv", "--clear", str(VENV)]
+    if subprocess.run(make, check=False).returncode != 0:
+        raise Missing(
+            f"{python.path} could not make {VENV.name} (see above); HEXI_PYTHON names another one."
+        )
 
 
 def _interpreter() -> interpreters.Interpreter:

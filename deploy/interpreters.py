@@ -79,8 +79,6 @@ def probed(commands: Iterable[str]) -> Iterator[Interpreter]:
 
 def _on(path: str) -> Iterator[str]:
     for folder in path.split(os.pathsep):
-        if not folder or (folder, sys.platform) == ("/usr/bin", "darwin"):
-            continue  # what Apple puts there may be a stub that asks people to install a compiler
         for name in NAMES:
             command = shutil.which(name, path=folder)
             if command:
