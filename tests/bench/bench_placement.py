@@ -26,6 +26,7 @@ from hexi_scheduler.domain.place.site import Site
 from hexi_scheduler.domain.place.site_offer import offer_of
 from hexi_scheduler.domain.place.step_place import step as place
 from hexi_scheduler.domain.placement import Placement, PlacementState
+from hexi_scheduler.domain.route import router as router_module
 from hexi_scheduler.domain.route.route import HearOffers, HearReports, Route, RouteState, Submit
 from hexi_scheduler.domain.route.router import Router
 from hexi_scheduler.domain.route.step_route import step as route
@@ -50,6 +51,7 @@ PLOT = Path(os.environ.get("HEXI_STATE_DIR", ".hexi")) / "bench" / "placement.sv
 PER_MS, PER_OFFER = 50, 25_000
 SERVERS_PER_OFFER = 4  # a small fleet must tell what came free sooner, or ROUTE sends it no more
 WHOLE = 1_000
+COMPILED = not str(router_module.__file__).endswith(".py")  # by ./task compile
 POLICY = Packing(packing_rules())
 RULES = Rules(packing=packing_rules())
 
@@ -221,7 +223,7 @@ def province(processes: int) -> None:
     with ProcessPoolExecutor(processes) as pool:
         found = list(pool.map(half, [(*job, seed) for seed in range(processes)]))
         rss = list(pool.map(_rss_mib, range(processes)))
-    more = {"processes": processes, "servers": SERVERS, "sites": SITES}
+    more = {"processes": processes, "servers": SERVERS, "sites": SITES, "compiled": COMPILED}
     spent = [us for one in found for us in one.arrivals_us]
     show("placement.build", max(one.build_s for one in found), "s", **more)
     show("placement.fill", max(one.fill_s for one in found), "s", **more)

@@ -38,6 +38,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.model.scheduler.attributes import attributes
+
 # It learns after two arrivals: many generations fit into a short history.
 POLICY = Packing(packing_rules()._replace(first_arrivals=2, interval_arrivals_min=3))
 START_MS = 1_800_000_000_000 // SLOT_MS * SLOT_MS
@@ -214,7 +216,7 @@ class PlaceMachine(RuleBasedStateMachine):
 
 
 def _picture(site: Site) -> dict[str, object]:
-    known = {k: getattr(site, k) for k in Site.__slots__ if not k.startswith("_")}
+    known = {k: getattr(site, k) for k in attributes(Site) if not k.startswith("_")}
     facts = {k: v for k, v in known.items() if k not in ("capacity", "hunt")}
     capacity = site.capacity
     pools = {

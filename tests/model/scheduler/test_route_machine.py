@@ -23,6 +23,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.model.scheduler.attributes import attributes
+
 RUN_MS = 3_600_000  # nobody says how long
 POLICY = route_policy()
 
@@ -244,7 +246,7 @@ def _left_ms(route: Route) -> int:
 
 def _picture(router: Router, *but: str) -> dict[str, object]:
     objects = ("board", "routes", "waiting", "shares", "unserved")
-    kept = {k: getattr(router, k) for k in Router.__slots__ if k not in (*objects, *but)}
+    kept = {k: getattr(router, k) for k in attributes(Router) if k not in (*objects, *but)}
     return {
         **kept,
         "routes": {name: router.routes[name] for name in router.routes},
