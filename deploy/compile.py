@@ -25,15 +25,16 @@ KEPT = 2  # copies, the newest: of this branch and of another
 LIBRARIES = {
     "hexi_route": {
         "route": (
-            "backup board compare drf ranking room route router routes step_route turns why_route"
+            "backup board compare drf filters ranking retry room route router routes step_route"
+            " turns why_route"
         ),
     },
     "hexi_place": {
-        "": "owed placement",
+        "": "owed placement priority rules tenants use",
         "packing": "board learn mix",
         "place": (
-            "answers bounds capacity claims eviction failures keeping place_fit policy pool site"
-            " site_use standing step_place"
+            "answers bounds capacity case claims eviction failures keeping leases place_fit policy"
+            " pool site site_use standing step_place"
         ),
     },
 }
@@ -75,7 +76,7 @@ def _check_compiler() -> None:
     lacks += [] if header.exists() else [str(header)]
     if lacks:
         raise Missing(
-            f"The scheduler is not compiled, and a decision takes a quarter longer: this machine"
+            f"The scheduler is not compiled, and a decision takes a sixth longer: this machine"
             f" lacks {' and '.join(lacks)} (Debian, Ubuntu: 'apt install gcc python3-dev')."
         )
 
