@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hexi.settlement.v1 import settlement_pb2
 from hexi.settlement.v1 import settlement_service_pb2 as settlement
 from hexi.telemetry.v1 import measure_service_pb2 as measure
 from hexi_contracts import topics
-from hexi_kit.clock import clock_from
 
 from hexi_demo.assault import Assault
 from hexi_demo.audit import (
@@ -26,9 +25,7 @@ from hexi_demo.audit import (
     usage,
 )
 from hexi_demo.measured import MEASURED, Measured
-from hexi_demo.month import month_of
 from hexi_demo.province import ALL_SITES
-from hexi_demo.requests import TENANTS
 from hexi_demo.stage import Stage
 from hexi_demo.summary import Summary
 
@@ -64,7 +61,8 @@ async def judge(stage: Stage, acknowledged: Sequence[str], assault: Assault) -> 
     summary.checks += usage.checks(logs.of(topics.SCHEDULER_USAGE), placements)
     summary.checks += money.trade_checks(logs.of(topics.MARKETPLACE_TRADE), books)
     usages, _, _ = usage.distinct(logs.of(topics.SCHEDULER_USAGE))
-    summary.checks += money.usage_checks(usages, books, await invoices(stage))
+    owing = money.due_micro_yuan(money.lines(usages.values()))
+    summary.checks += money.usage_checks(usages, books, await invoices(stage, owing))
     summary.checks += trace.checks(logs.of(topics.SCHEDULER_REQUEST), usages, books)
     summary.checks += money.balance_checks(books, logs.of(topics.SETTLEMENT_TRANSFER))
     summary.figures |= {f"workloads {word}": n for word, n in sorted(counts.items())}
@@ -101,17 +99,17 @@ async def grades(stage: Stage) -> dict[str, int | str]:
     return found
 
 
-async def invoices(stage: Stage) -> dict[str, settlement_pb2.InvoiceIssued]:
-    """The bill of each tenant as the service itself tells it."""
-    clock = clock_from(stage.hexi.environment["HEXI_CLOCK"])
-    month = month_of(clock.now_ms())
+async def invoices(
+    stage: Stage, bills: Iterable[money.BillOf]
+) -> dict[money.BillOf, settlement_pb2.InvoiceIssued]:
+    """Each bill as the service itself tells it."""
     found = {}
-    for tenant in TENANTS:
+    for tenant, month in bills:
         stub = await stage.doors.settlement(f"tenant-{tenant}")
         answer = await stub.GetInvoice(
             settlement.GetInvoiceRequest(tenant_id=tenant, month=month),
             timeout=30,
             wait_for_ready=True,
         )
-        found[tenant] = answer.invoice
+        found[tenant, month] = answer.invoice
     return found

@@ -12,10 +12,12 @@ from hexi_demo.audit.ledger import Ledger
 from hexi_demo.audit.log import Entry
 
 PRICE = 15_000
+MIDNIGHT_MS = 1_796_054_400_000  # the first of December 2026 in Shanghai
+NOVEMBER, DECEMBER = "2026-11", "2026-12"
 UNIT_MS = 1_800_000  # two unit-slots: 30,000 micro-yuan = 3 fen
 
 
-def used(name="u1", unit_ms=UNIT_MS, lease=""):
+def used(name="u1", unit_ms=UNIT_MS, lease="", start_ms=MIDNIGHT_MS - 1):
     return place_pb2.Usage(
         usage_id=name,
         tenant_id="acme",
@@ -24,6 +26,7 @@ def used(name="u1", unit_ms=UNIT_MS, lease=""):
         lease_id=lease,
         price_micro_yuan=PRICE,
         unit_ms=unit_ms,
+        start_ms=start_ms,
     )
 
 
@@ -59,7 +62,7 @@ def books():
     ]
     line = {
         "tenant_id": "acme",
-        "month": "2026-11",
+        "month": NOVEMBER,
         "class_id": "general",
         "site_id": "lanzhou",
         "lease_id": "",
@@ -72,12 +75,13 @@ def books():
         hold=[{"hold_id": "h1", "amount_fen": 10}],
         trade=[{"trade_id": "tr1"}],
         bill_line=[line],
-        usage=[{"usage_id": "u1", "tenant_id": "acme"}],
+        usage=[{"usage_id": "u1", "tenant_id": "acme", "month": NOVEMBER}],
     )
 
 
 def invoices(total_fen=3, remainder=0):
-    return {"acme": pb.InvoiceIssued(total_fen=total_fen, remainder_micro_yuan=remainder)}
+    bill = pb.InvoiceIssued(total_fen=total_fen, remainder_micro_yuan=remainder)
+    return {("acme", NOVEMBER): bill}
 
 
 def trade(price=30_000, hold="h1", name="tr1"):
@@ -109,6 +113,27 @@ def test_true_books_pass_every_check():
     assert holds(money.usage_checks({"u1": used()}, books(), invoices()))
     assert holds(money.trade_checks(trade(), books()))
     assert holds(money.balance_checks(books(), told(books())))
+
+
+def test_each_month_owes_its_own_whole_fen():
+    """One and a half fen before midnight, as much after: three fen together, two to be paid."""
+    half_ms = UNIT_MS // 2
+    months = {"u1": NOVEMBER, "u2": DECEMBER}
+    usages = {"u1": used(unit_ms=half_ms), "u2": used("u2", half_ms, start_ms=MIDNIGHT_MS)}
+    ledger = Ledger(
+        transfer=[
+            transfer(n, "acme", "site", 1, pb.TRANSFER_CODE_USAGE, u) for n, u in enumerate(months)
+        ],
+        bill_line=[
+            {**books().bill_line[0], "month": m, "unit_ms": half_ms} for m in months.values()
+        ],
+        usage=[{"usage_id": u, "tenant_id": "acme", "month": m} for u, m in months.items()],
+    )
+    bill = pb.InvoiceIssued(total_fen=1, remainder_micro_yuan=5_000)
+    bills = {("acme", month): bill for month in months.values()}
+
+    assert holds(money.usage_checks(usages, ledger, bills))
+    assert not holds(money.usage_checks(usages, ledger, {("acme", DECEMBER): bill}))
 
 
 def test_leased_usage_owes_nothing_more():

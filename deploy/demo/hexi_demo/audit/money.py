@@ -12,6 +12,7 @@ from hexi.settlement.v1 import settlement_pb2
 from hexi_demo.audit.check import Check, check
 from hexi_demo.audit.ledger import Ledger
 from hexi_demo.audit.log import Entry
+from hexi_demo.month import month_of
 
 SLOT_MS = 900_000
 FEN = 10_000
@@ -20,54 +21,58 @@ BILLING = (
     settlement_pb2.TRANSFER_CODE_TAX,
     settlement_pb2.TRANSFER_CODE_FEE,
 )
-LineOf = tuple[str, str, str, str, int]
+LineOf = tuple[str, str, str, str, str, int]
+BillOf = tuple[str, str]  # tenant, month
 
 
 def lines(usages: Iterable[place_pb2.Usage]) -> Counter[LineOf]:
-    """Unit-milliseconds of each (tenant, class, site, lease, price), from the billing events."""
+    """Unit-milliseconds of each (tenant, month, class, site, lease, price), by billing events."""
     found: Counter[LineOf] = Counter()
     for u in usages:
         if u.unit_ms:
-            key = (u.tenant_id, u.class_id, u.site_id, u.lease_id, u.price_micro_yuan)
+            bill = (u.tenant_id, month_of(u.start_ms))
+            key = (*bill, u.class_id, u.site_id, u.lease_id, u.price_micro_yuan)
             found[key] += u.unit_ms
     return found
 
 
-def due_micro_yuan(of: Counter[LineOf]) -> Counter[str]:
-    """What each tenant owes: whole micro-yuan of each line; leased lines were paid by a trade."""
-    due: Counter[str] = Counter()
-    for (tenant, _, _, lease, price), unit_ms in of.items():
+def due_micro_yuan(of: Counter[LineOf]) -> Counter[BillOf]:
+    """What each tenant owes for a month: whole micro-yuan of each line; leased ones were paid by a
+    trade."""
+    due: Counter[BillOf] = Counter()
+    for (tenant, month, _, _, lease, price), unit_ms in of.items():
         if not lease:
-            due[tenant] += unit_ms * price // SLOT_MS
+            due[tenant, month] += unit_ms * price // SLOT_MS
     return due
 
 
 def usage_checks(
     usages: Mapping[str, place_pb2.Usage],
     ledger: Ledger,
-    invoices: Mapping[str, settlement_pb2.InvoiceIssued],
+    invoices: Mapping[BillOf, settlement_pb2.InvoiceIssued],
 ) -> list[Check]:
     """Compare three independent sums: the log's, the ledger's, the invoices'."""
     expected = lines(usages.values())
     due = due_micro_yuan(expected)
     wrong = list(_lines_differ(expected, ledger))
-    rated = {str(row["usage_id"]): str(row["tenant_id"]) for row in ledger.usage}
+    rated = {str(r["usage_id"]): (str(r["tenant_id"]), str(r["month"])) for r in ledger.usage}
     billable = {u.usage_id for u in usages.values() if u.unit_ms}
     wrong += [f"{name}: billed, not in the log" for name in rated.keys() - usages.keys()]
     wrong += [f"{name}: in the log, not billed" for name in billable - rated.keys()]
-    paid: Counter[str] = Counter()
+    paid: Counter[BillOf] = Counter()
     for row in ledger.transfer:
         if row["code"] in BILLING and row["subject"] in rated:
             paid[rated[str(row["subject"])]] += int(row["amount_fen"])
-    for tenant, micro in sorted(due.items()):
-        if paid[tenant] != micro // FEN:
-            wrong.append(f"{tenant}: owes {micro} micro-yuan, {paid[tenant]} fen were transferred")
-        invoice = invoices.get(tenant)
+    for bill, micro in sorted(due.items()):
+        whose = " ".join(bill)
+        if paid[bill] != micro // FEN:
+            wrong.append(f"{whose}: owes {micro} micro-yuan, {paid[bill]} fen were transferred")
+        invoice = invoices.get(bill)
         if invoice is None or invoice.total_fen != micro // FEN:
             total = invoice.total_fen if invoice else "no"
-            wrong.append(f"{tenant}: owes {micro} micro-yuan, the invoice says {total} fen")
+            wrong.append(f"{whose}: owes {micro} micro-yuan, the invoice says {total} fen")
         elif invoice.remainder_micro_yuan != micro % FEN:
-            wrong.append(f"{tenant}: the invoice carries {invoice.remainder_micro_yuan}")
+            wrong.append(f"{whose}: the invoice carries {invoice.remainder_micro_yuan}")
     total = sum(due.values())
     counted = (
         f"{len(billable)} usages on {len(expected)} lines, {total} micro-yuan = "
@@ -80,8 +85,9 @@ def usage_checks(
 def _lines_differ(expected: Counter[LineOf], ledger: Ledger) -> Iterator[str]:
     booked: Counter[LineOf] = Counter()
     for row in ledger.bill_line:
-        tenant, class_id, site = (str(row[k]) for k in ("tenant_id", "class_id", "site_id"))
-        key = (tenant, class_id, site, str(row["lease_id"]), int(row["price_micro_yuan"]))
+        tenant, month, class_id = (str(row[k]) for k in ("tenant_id", "month", "class_id"))
+        place = (str(row["site_id"]), str(row["lease_id"]), int(row["price_micro_yuan"]))
+        key = (tenant, month, class_id, *place)
         booked[key] += int(row["unit_ms"])
     for key in sorted(expected.keys() | booked.keys()):
         if expected[key] != booked[key]:
