@@ -17,10 +17,12 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from bootstrap import ROOT, Missing
+
 PACKAGE = ROOT / "services" / "scheduler" / "hexi_scheduler"
 SCAFFOLDS = ("build", ".mypy_cache")
-KEPT = 2  # copies, the newest: of this branch and of another
+KEPT_S = 7 * 86_400  # what runs may load of its copy late; two are kept however old they are
+KEPT = 2
 # Each row becomes one library; both are compiled at once. What numba compiles stays as it is.
 LIBRARIES = {
     "hexi_route": {
@@ -38,10 +40,6 @@ LIBRARIES = {
         ),
     },
 }
-
-
-class Missing(Exception):
-    """This machine lacks something; the text says what, and how to get it."""
 
 
 class Failed(Exception):
@@ -106,13 +104,14 @@ def _make(folder: Path) -> None:
             raise Failed(f"The scheduler is compiled, but {folder} cannot be written.")
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    _forget_older(folder)
+    forget_older(folder)
 
 
-def _forget_older(folder: Path) -> None:
-    known = [one for one in folder.parent.iterdir() if not one.name.startswith(".")]
-    for old in sorted(known, key=lambda one: one.stat().st_mtime)[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+def forget_older(folder: Path) -> None:
+    made_s = {one: one.stat().st_mtime for one in folder.parent.iterdir() if one.name[0] != "."}
+    for old in sorted(made_s, key=made_s.__getitem__)[:-KEPT]:
+        if made_s[old] < made_s[folder] - KEPT_S:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _sources(libraries: tuple[str, ...] = tuple(LIBRARIES)) -> list[str]:
@@ -127,7 +126,8 @@ def _sources(libraries: tuple[str, ...] = tuple(LIBRARIES)) -> list[str]:
 
 
 def _build() -> None:
-    """In a folder with a copy of the package; what is only for this stands in no other module."""
+    """Beside the sources, in a folder with a copy of the package."""
+    # They take a second to load: who finds all made does not wait for them.
     from mypyc.build import mypycify
     from setuptools import setup
 
@@ -137,7 +137,6 @@ def _build() -> None:
         target_dir="build",
         separate=[(_sources((name,)), name) for name in LIBRARIES],
     )
-    # setuptools would read a pyproject.toml; what a build says is shown where it fails.
     setup(
         name=PACKAGE.name,
         packages=[],

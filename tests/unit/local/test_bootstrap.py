@@ -5,7 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.unit.local.entry import ROOT, copy_entry
+
 TASK_LINES_MAX = 40
 
 
@@ -17,18 +18,6 @@ def run_task(folder: Path, path: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
-
-
-def copy_entry(folder: Path) -> Path:
-    """What ./task reads, without the rest of the project."""
-    scripts = ("deploy/bootstrap.py", "deploy/interpreters.py")
-    for name in ("task", "requirements.lock", "pyproject.toml", *scripts):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, folder / name)
-    for name in ("contracts", "services/kit"):
-        (folder / name).mkdir(parents=True)
-        shutil.copy(ROOT / name / "pyproject.toml", folder / name / "pyproject.toml")
-    return folder
 
 
 def tools(folder: Path) -> str:

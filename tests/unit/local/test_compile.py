@@ -1,13 +1,14 @@
 """Goal: what was compiled is run for the very sources it was made of, and a machine that can not
 compile hears why. Method: the script on such a machine; ./task with a stand-in of `task`."""
 
+import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.unit.local.entry import ROOT, copy_entry
+
 WANTED = "cat requirements.lock pyproject.toml ./*/pyproject.toml ./*/*/pyproject.toml | cksum"
 TASK = '#!/bin/sh\necho "$HEXI_COMPILED"\n'
 SOURCE = "services/scheduler/hexi_scheduler/domain/policy.py"
@@ -24,13 +25,8 @@ def compile_to(folder: str, *flags: str) -> subprocess.CompletedProcess[str]:
 
 
 def clone(folder: Path) -> Path:
-    """What ./task reads, its environment made already."""
-    for name in ("task", "requirements.lock", "pyproject.toml", "deploy/compile.py"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, folder / name)
-    for name in ("contracts", "services/scheduler"):
-        (folder / name).mkdir(parents=True)
-        shutil.copy(ROOT / name / "pyproject.toml", folder / name / "pyproject.toml")
+    """With an environment that was made already."""
+    copy_entry(folder)
     (folder / SOURCE).parent.mkdir(parents=True)
     (folder / SOURCE).write_text("PRICE = 1\n")
     (folder / ".venv" / "bin").mkdir(parents=True)
@@ -47,6 +43,21 @@ def compiled_of(folder: Path, **environment: str) -> str:
     own = {k: v for k, v in os.environ.items() if k != "HEXI_COMPILED"}
     argv = ["/bin/sh", str(folder / "task")]
     return subprocess.check_output(argv, env={**own, **environment}, text=True).strip()
+
+
+def test_only_copies_that_nothing_runs_any_more_are_forgotten(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "deploy"))
+    spec = importlib.util.spec_from_file_location("compile_script", ROOT / "deploy" / "compile.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    now_s = tmp_path.stat().st_mtime
+    for name, days in {"a": 30, "b": 9, "c": 6, "d": 1, "e": 0, ".being-made": 99}.items():
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (now_s, now_s - 86_400 * days))
+
+    script.forget_older(tmp_path / "e")
+
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".being-made", "c", "d", "e"]
 
 
 def test_a_machine_without_a_compiler_is_told_so_in_one_sentence(tmp_path: Path) -> None:
